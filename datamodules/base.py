@@ -1,0 +1,52 @@
+"""What every modality's datamodule promises to objectives, probes, harness and checkpoints."""
+
+from abc import abstractmethod
+
+import lightning as L
+
+from lit_pretrain.datamodules.loader import ResumableLoader
+from lit_pretrain.part import Recorded
+
+
+class DataModule(Recorded, L.LightningDataModule):
+    """Clean batches of one modality, in a resumable order.
+
+    Attributes:
+        class_names: names of the labels, in the order of their numbers; empty: unlabelled.
+    """
+
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @abstractmethod
+    def loader(self, split: str, *, shuffle: bool, labelled: bool = False, limit: int | None = None) -> ResumableLoader:
+        """A loader over a split.
+
+        Args:
+            split: "train", "validation" or "test".
+            shuffle: a new order each epoch; otherwise source order.
+            labelled: one sample an example with its label (long examples are cut); otherwise all of the data.
+            limit: the first so many examples of a seeded class-balanced choice; None: all.
+        """
+
+    def adopt(self, pretraining: "DataModule") -> None:
+        """Take over what must equal the pretraining data's (tokenizer, image size, sample rate) unless given."""
+
+    def artifacts(self) -> dict[str, str]:
+        """File name -> text of what a user of the weights needs beside them (such as `tokenizer.json`)."""
+        return {}
+
+    def train_dataloader(self) -> ResumableLoader:
+        return self.loader("train", shuffle=True)
+
+    def val_dataloader(self) -> ResumableLoader:
+        return self.loader("validation", shuffle=False)
+
+    def test_dataloader(self) -> ResumableLoader:
+        return self.loader("test", shuffle=False)
+
+    def predict_dataloader(self) -> ResumableLoader:
+        return self.loader("test", shuffle=False, labelled=bool(self.class_names))

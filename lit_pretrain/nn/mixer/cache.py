@@ -1,0 +1,34 @@
+"""Keys and values of the units already generated. Legend: U new units, S all units, H heads, E width of a head."""
+
+import torch
+from torch import Tensor, nn
+
+from lit_pretrain.types import Layout
+
+
+class KeyValueCache:
+    """Grows with each pass of a causal model over further units of the same examples."""
+
+    def __init__(self) -> None:
+        self._stored: dict[nn.Module, tuple[list[Tensor], list[Tensor]]] = {}
+        self.lengths: tuple[int, ...] = ()  # units of each example that have been seen by all mixers
+
+    def extend(self, mixer: nn.Module, k: Tensor, v: Tensor, layout: Layout) -> tuple[Tensor, Tensor, Layout]:
+        """Append `k`, `v` (U, H, E) of the new units; return those of all units (S, H, E) and their layout."""
+        new_k, new_v = k.split(layout.lengths), v.split(layout.lengths)
+        if mixer in self._stored:
+            old_k, old_v = self._stored[mixer]
+            new_k = [torch.cat(pair) for pair in zip(old_k, new_k, strict=True)]
+            new_v = [torch.cat(pair) for pair in zip(old_v, new_v, strict=True)]
+        self._stored[mixer] = (list(new_k), list(new_v))
+        lengths = tuple(len(x) for x in new_k)
+        return torch.cat(list(new_k)), torch.cat(list(new_v)), Layout(lengths, layout.device)
+
+    def positions(self, layout: Layout) -> Layout:
+        """The layout of new units, at the positions after those seen so far."""
+        if not self.lengths:
+            self.lengths = layout.lengths
+            return layout
+        before = torch.tensor(self.lengths, device=layout.device)
+        self.lengths = tuple(a + b for a, b in zip(self.lengths, layout.lengths, strict=True))
+        return Layout(layout.lengths, layout.device, layout.position + before[layout.example], layout.prefix)

@@ -1,0 +1,21 @@
+"""The slot that tells units apart by where they stand. Legend: U units, D width, H heads, E width of a head."""
+
+from torch import Tensor
+
+from lit_pretrain.part import Part
+
+
+class Position(Part):
+    """Three places where a position can enter; a published encoding overrides one of them. This class is 'none'."""
+
+    def embed(self, x: Tensor, position: Tensor) -> Tensor:
+        """Unit embeddings (U, D) at `position` (U,) -> (U, D), before the first block."""
+        return x
+
+    def rotate(self, x: Tensor, position: Tensor) -> Tensor:
+        """Queries or keys (U, H, E) at `position` (U,) -> (U, H, E)."""
+        return x
+
+    def bias(self, queries: Tensor, keys: Tensor, causal: bool) -> Tensor | None:
+        """(H, Lq, Lk) to be added to the scores of queries at positions (Lq,) and keys at (Lk,); None: nothing."""
+        return None

@@ -1,0 +1,249 @@
+"""What travels between the layers: batches in, encoded units out, named loss terms.
+
+Legend: B examples, U units (tokens, patches, frames, nodes) of all examples laid end to end, D width, V vocabulary.
+Units are flat everywhere: no padding is stored, and a `Layout` says where each example begins.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from lit_pretrain.part import Part
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Boundaries of the examples in a flat tensor of U units.
+
+    Args:
+        lengths: units of each example, on the host (a loop over examples must not wait for the device).
+        device: where the derived index tensors live.
+        positions: (U,) index of each unit in its whole example; needed only where units were left out (`keep`).
+        prefix: units of each example that may see each other in a prefix language model; None: no prefix.
+    """
+
+    lengths: tuple[int, ...]
+    device: torch.device = torch.device("cpu")
+    positions: Tensor | None = None
+    prefix: tuple[int, ...] | None = None
+
+    @property
+    def num_examples(self) -> int:
+        return len(self.lengths)
+
+    @cached_property
+    def num_units(self) -> int:
+        return sum(self.lengths)
+
+    @cached_property
+    def max_length(self) -> int:
+        return max(self.lengths, default=0)
+
+    @cached_property
+    def offsets(self) -> Tensor:
+        """(B + 1,) int32: example b owns units offsets[b]:offsets[b + 1]."""
+        sums = torch.tensor((0, *self.lengths), dtype=torch.int32).cumsum(0, dtype=torch.int32)
+        return sums.to(self.device, non_blocking=True)
+
+    @cached_property
+    def example(self) -> Tensor:
+        """(U,) int64: the example of each unit."""
+        lengths = torch.tensor(self.lengths, dtype=torch.long)
+        return torch.repeat_interleave(torch.arange(self.num_examples), lengths).to(self.device, non_blocking=True)
+
+    @cached_property
+    def position(self) -> Tensor:
+        """(U,) int64: the position of each unit in its example."""
+        if self.positions is not None:
+            return self.positions
+        return torch.arange(self.num_units, device=self.device) - self.offsets.long()[self.example]
+
+    @property
+    def contiguous(self) -> bool:
+        """True if every example has the positions 0, 1, 2, ..."""
+        return self.positions is None
+
+    def keep(self, keep: Tensor) -> "Layout":
+        """The layout of the units where `keep` (U,) bool is true, at their original positions."""
+        kept = torch.zeros(self.num_examples, dtype=torch.long, device=self.device)
+        kept = kept.index_add_(0, self.example, keep.long())
+        return Layout(tuple(kept.tolist()), self.device, self.position[keep], self.prefix)
+
+
+@dataclass
+class Batch:
+    """What every modality's batch has. A batch is clean: corruption belongs to the objective, on the device."""
+
+    labels: Tensor | None = field(default=None, kw_only=True)  # (B,) int64 classes or float targets; None: unlabelled
+    index: Tensor | None = field(default=None, kw_only=True)  # (B,) int64 number of each sample in its source
+
+    @property
+    @abstractmethod
+    def num_examples(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def num_units(self) -> int:
+        """Units of the modality (tokens, pixels, samples, nodes) without padding, for throughput."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        moved = {
+            f.name: value.to(device, non_blocking=non_blocking)
+            for f in fields(self)
+            if hasattr(value := getattr(self, f.name), "to")
+        }
+        return replace(self, **moved)
+
+    def pin_memory(self) -> Self:
+        return replace(self, **{f.name: v.pin_memory() for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What an objective must know of the tokenizer. Ids that the tokenizer lacks are None.
+
+    Args:
+        size: V, the number of ids.
+        special: (V,) bool, true at ids that stand for no text ([CLS], [SEP], [MASK], sentinels, ...).
+        starts_word: (V,) bool, true at tokens that begin a word; whole-word corruption groups by it.
+        sentinels: ids of the span markers of span corruption, first to last.
+    """
+
+    size: int
+    special: Tensor
+    starts_word: Tensor
+    pad: int | None = None
+    mask: int | None = None
+    cls: int | None = None
+    sep: int | None = None
+    bos: int | None = None
+    eos: int | None = None
+    sentinels: tuple[int, ...] = ()
+
+    def need(self, name: str) -> int:
+        """The id called `name`, or a ValueError that says how to get one."""
+        value = getattr(self, name)
+        if value is None:
+            raise ValueError(f"this objective needs a {name!r} token, which the tokenizer lacks; add one to the"
+                             " tokenizer's special tokens")  # fmt: skip
+        return value
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Vocabulary":
+        if self.special.device == torch.device(device):
+            return self
+        return replace(self, special=self.special.to(device, non_blocking=non_blocking),
+                       starts_word=self.starts_word.to(device, non_blocking=non_blocking))  # fmt: skip
+
+
+@dataclass
+class TextBatch(Batch):
+    """Documents as token ids, laid end to end. Code uses it too.
+
+    Args:
+        tokens: (U,) int64.
+        lengths: tokens of each document.
+        vocab: the tokenizer's ids; the loader attaches it.
+        num_bytes: (B,) int64 UTF-8 bytes that each document's tokens stand for, for bits per byte.
+    """
+
+    tokens: Tensor
+    lengths: tuple[int, ...]
+    vocab: Vocabulary | None = None
+    num_bytes: Tensor | None = None
+
+    @property
+    def num_examples(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def num_units(self) -> int:
+        return len(self.tokens)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout(self.lengths, self.tokens.device)
+
+
+@dataclass
+class ImageBatch(Batch):
+    """Images of one size: `images` (B, C, H, W) float. Further views of the same examples: `views`, each (B, C, h, w)."""
+
+    images: Tensor
+    views: tuple[Tensor, ...] = ()
+
+    @property
+    def num_examples(self) -> int:
+        return len(self.images)
+
+    @property
+    def num_units(self) -> int:
+        return self.images.shape[0] * self.images.shape[2] * self.images.shape[3]
+
+
+@dataclass
+class Encoded:
+    """What an encoder gives, for every modality.
+
+    Args:
+        pooled: (B, D) one vector an example.
+        units: (U, D) all valid units, flat.
+        layout: whose unit is whose (`example_of_unit` (U,)).
+        layers: on request, name -> (U, D): "embedding", "block00", "block01", ...; a probe picks a layer by name.
+    """
+
+    pooled: Tensor
+    units: Tensor
+    layout: Layout
+    layers: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def example_of_unit(self) -> Tensor:
+        return self.layout.example
+
+
+class Encoder(Part):
+    """The one contract of all encoders; it never asks which objective it serves.
+
+    Attributes:
+        dim: D, the width of units and pooled vectors.
+        num_layers: blocks that a unit passes.
+        blocks: the blocks in order, which a strategy shards and a compiler compiles one by one.
+    """
+
+    dim: int
+    num_layers: int
+    blocks: torch.nn.ModuleList
+
+    @abstractmethod
+    def forward(
+        self, inputs: Batch, *, keep: Tensor | None = None, mask: Tensor | None = None, layers: bool = False
+    ) -> Encoded:
+        """
+        Args:
+            inputs: a batch of the encoder's modality.
+            keep: (U,) bool; units where it is false are left out altogether (the others keep their positions).
+            mask: (U,) bool; units where it is true are replaced by the learned mask embedding.
+            layers: also return every named intermediate.
+        """
+
+    def token_table(self) -> Tensor:
+        """(V, D) input embeddings, for heads that are tied to them."""
+        raise ValueError(f"{type(self).__name__} has no token embeddings to tie a head to; use an untied head")
+
+
+class Term(NamedTuple):
+    """A loss term as a sum over targets and their count, normalised by the count of all ranks and micro-batches.
+
+    A plain tensor as a term is a mean of its own (the same as Term(value, 1)). Weight 0: logged, not trained on.
+    """
+
+    sum: Tensor
+    count: Tensor | int
+    weight: float = 1.0
+
+
+Losses = dict[str, Tensor | Term]
