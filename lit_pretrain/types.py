@@ -185,6 +185,26 @@ class ImageBatch(Batch):
 
 
 @dataclass
+class UnitBatch(Batch):
+    """Units that are vectors already: `units` (U, D) with their `boundaries`, for decoders on top of an encoder."""
+
+    units: Tensor
+    boundaries: Layout
+
+    @property
+    def num_examples(self) -> int:
+        return self.boundaries.num_examples
+
+    @property
+    def num_units(self) -> int:
+        return len(self.units)
+
+    @property
+    def layout(self) -> Layout:
+        return self.boundaries
+
+
+@dataclass
 class Encoded:
     """What an encoder gives, for every modality.
 

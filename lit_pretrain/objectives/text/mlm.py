@@ -5,11 +5,10 @@ Legend: U tokens of all documents end to end, M masked tokens, D width, V vocabu
 
 from dataclasses import replace
 
-import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from lit_pretrain.corruptions.masking import DynamicMasking, Masking
+from lit_pretrain.corruptions.replacing import replace_masked
 from lit_pretrain.nn.head.base import Head
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, Losses, Term, TextBatch
@@ -39,24 +38,14 @@ class MLM(PretrainModule):
         random_share: float = 0.1,
     ):
         super().__init__()
-        if min(mask_share, random_share) < 0 or mask_share + random_share > 1:
-            raise ValueError(f"mask_share={mask_share} and random_share={random_share} must be shares of one")
         self.encoder, self.head, self.masking = encoder, head, masking
         self.mask_share, self.random_share = mask_share, random_share
 
     def loss(self, batch: TextBatch) -> Losses:
         masked = self.masking(batch, self.generator)  # (U,) bool
-        corrupted = replace(batch, tokens=self.corrupt(batch, masked))
-        units = self.encoder(corrupted).units[masked]  # (U, D) -> (M, D)
+        tokens = replace_masked(batch, masked, self.mask_share, self.random_share, self.generator)
+        units = self.encoder(replace(batch, tokens=tokens)).units[masked]  # (U, D) -> (M, D)
         logits = self.head(units, self.encoder)  # (M, V)
         # Softmax in fp32.
         nll = F.cross_entropy(logits.float(), batch.tokens[masked], reduction="sum")
         return {"mlm": Term(nll, masked.sum())}
-
-    def corrupt(self, batch: TextBatch, masked: Tensor) -> Tensor:
-        """(U,) tokens with the chosen ones replaced."""
-        tokens, vocab = batch.tokens, batch.vocab
-        draw = torch.rand(len(tokens), device=tokens.device, generator=self.generator)
-        random = torch.randint(vocab.size, tokens.shape, device=tokens.device, generator=self.generator)
-        tokens = torch.where(masked & (draw < self.mask_share), vocab.need("mask"), tokens)
-        return torch.where(masked & (draw >= 1 - self.random_share), random, tokens)

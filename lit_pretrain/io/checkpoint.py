@@ -1,0 +1,163 @@
+"""Checkpoints that need nothing but themselves: found, verified, and turned back into modules.
+
+A checkpoint is one file, written under a temporary name, fsynced and renamed; beside it stands a manifest with its
+SHA-256. Inside, the key `lit_pretrain` holds how module, encoder, optimiser and data were made.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule
+
+from lit_pretrain.part import build, trust
+from lit_pretrain.types import Encoder
+
+KEY = "lit_pretrain"  # where a checkpoint keeps what Lightning does not
+SUFFIX = ".ckpt"
+
+
+def write(checkpoint: dict[str, Any], path: Path) -> None:
+    """Write atomically: at every instant `path` is absent, the old file, or the whole new file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # beside the target: a rename is atomic there
+    try:
+        with open(partial, "wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        digest = _sha256(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    _write_text(manifest(path), json.dumps({"file": path.name, "sha256": digest, "bytes": path.stat().st_size}))
+    _sync_folder(path.parent)
+
+
+def manifest(path: Path) -> Path:
+    return path.with_suffix(path.suffix + ".json")
+
+
+def fault(path: Path) -> str | None:
+    """Why this checkpoint cannot be trusted; None: it is whole."""
+    if not path.is_file():
+        return "there is no such file"
+    if not manifest(path).is_file():
+        return f"its manifest {manifest(path).name} is missing, so it was not written to its end"
+    try:
+        promised = json.loads(manifest(path).read_text())
+    except ValueError as error:
+        return f"its manifest is damaged ({error})"
+    if path.stat().st_size != promised["bytes"]:
+        return f"it has {path.stat().st_size} bytes instead of {promised['bytes']}"
+    if _sha256(path) != promised["sha256"]:
+        return "its SHA-256 differs from the manifest's"
+    return None
+
+
+def checkpoints(run_dir: str | Path) -> list[Path]:
+    """The checkpoint files of a run, oldest step first."""
+    return sorted((Path(run_dir) / "checkpoints").glob(f"step-*{SUFFIX}"))
+
+
+def latest(run_dir: str | Path) -> Path | None:
+    """The newest whole checkpoint of a run; damaged newer ones are named in a warning. None: there is none."""
+    for path in reversed(checkpoints(run_dir)):
+        reason = fault(path)
+        if reason is None:
+            return path
+        warnings.warn(f"{path} is passed over: {reason}; the checkpoint before it is used", stacklevel=2)
+    return None
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The content of a checkpoint, or of the newest one of a run folder. Code inside it is never run.
+
+    Raises:
+        ValueError: there is none, it is damaged, or it was not written by lit_pretrain.
+    """
+    found = latest(path) if Path(path).is_dir() else Path(path)
+    if found is None:
+        raise ValueError(f"{path} holds no whole checkpoint (expected {path}/checkpoints/step-*{SUFFIX})")
+    if reason := fault(found):
+        raise ValueError(f"checkpoint {found} cannot be read: {reason}")
+    checkpoint = torch.load(found, map_location="cpu", weights_only=True)
+    if KEY not in checkpoint:
+        raise ValueError(f"checkpoint {found} was not written by lit_pretrain: it lacks the key {KEY!r}")
+    return checkpoint
+
+
+def load(path: str | Path, *, trusted: Iterable[str] = ()) -> LightningModule:
+    """The whole module (objective or fine-tuned model) of a checkpoint or run folder, with its weights, in eval mode.
+
+    Args:
+        path: a `.ckpt` file, or a run folder, whose newest whole checkpoint is taken.
+        trusted: packages beyond lit_pretrain's own that the checkpoint may name (such as the file of your objective).
+
+    Raises:
+        ValueError: damaged, untrusted, or the weights do not fit the rebuilt module exactly.
+    """
+    trust(trusted)
+    checkpoint = read(path)
+    module = build(checkpoint[KEY]["module"])
+    _load_strictly(module, checkpoint["state_dict"], path)
+    return module.eval()
+
+
+def load_encoder(path: str | Path, *, trusted: Iterable[str] = ()) -> Encoder:
+    """Only the encoder, which is what transfers; the class of the objective need not be importable."""
+    trust(trusted)
+    checkpoint = read(path)
+    encoder = build(checkpoint[KEY]["encoder"])
+    weights = {k.removeprefix("encoder."): v for k, v in checkpoint["state_dict"].items() if k.startswith("encoder.")}
+    _load_strictly(encoder, weights, path)
+    return encoder.eval()
+
+
+def load_data(path: str | Path, *, trusted: Iterable[str] = ()) -> Any:
+    """The datamodule that a checkpoint was trained on, as it was configured; None: it had none of ours."""
+    trust(trusted)
+    return build(read(path)[KEY]["data"])
+
+
+def artifacts(path: str | Path) -> dict[str, str]:
+    """File name -> text of what is needed beside the weights, such as `tokenizer.json`."""
+    return read(path)[KEY]["artifacts"]
+
+
+def _load_strictly(module: torch.nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> None:
+    own = module.state_dict()
+    missing, extra = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    shapes = [f"{k}: {tuple(weights[k].shape)} in the file, {tuple(own[k].shape)} in the module"
+              for k in sorted(own.keys() & weights.keys()) if own[k].shape != weights[k].shape]  # fmt: skip
+    if missing or extra or shapes:
+        raise ValueError(f"{path} does not fit {type(module).__name__}: missing {missing}; unexpected {extra};"
+                         f" other shapes {shapes}")  # fmt: skip
+    module.load_state_dict(weights)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with open(partial, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

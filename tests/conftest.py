@@ -1,0 +1,28 @@
+"""Shared by all tests: where the real data are, one cache for tokenised text, a quiet Lightning."""
+
+import logging
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)  # two test processes on two cores
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", module="lightning")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data sets that LIT_PRETRAIN_DATA names."""
+    folder = os.environ.get("LIT_PRETRAIN_DATA")
+    if not folder:
+        pytest.skip("LIT_PRETRAIN_DATA is not set: tests on real data sets are skipped")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tokenizers and token files of tests do not enter the user's cache."""
+    os.environ.setdefault("LIT_PRETRAIN_CACHE", str(tmp_path_factory.getbasetemp().parent / "lit_pretrain_cache"))
