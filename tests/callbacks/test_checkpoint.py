@@ -1,0 +1,158 @@
+"""A run that is cut anywhere and resumed equals the uncut run bit for bit; damaged files are passed over."""
+
+import json
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from lit_pretrain.callbacks.checkpoint import Checkpoint
+from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.datamodules.loader import ResumableLoader
+from lit_pretrain.encoders.bert import BERT
+from lit_pretrain.io.checkpoint import checkpoints, fault, latest, load, load_encoder, manifest
+from lit_pretrain.nn.head.tied import TransformHead
+from lit_pretrain.objectives.text.mlm import MLM
+from lit_pretrain.optim.recipe import AdamW
+from lit_pretrain.types import TextBatch, Vocabulary
+
+VOCAB = Vocabulary(40, torch.arange(40) < 5, torch.ones(40, dtype=torch.bool), mask=4)
+
+
+class Documents(Dataset):
+    """100 documents; document i is a function of i."""
+
+    def __getitem__(self, i: int) -> tuple[int, torch.Tensor]:
+        generator = torch.Generator().manual_seed(i)
+        length = 3 + i % 7
+        return i, torch.randint(5, 40, (length,), generator=generator)
+
+
+def collate(samples) -> TextBatch:
+    index, tokens = zip(*samples, strict=True)
+    return TextBatch(torch.cat(tokens), tuple(map(len, tokens)), index=torch.tensor(index))
+
+
+class Data(DataModule):
+    """Batches of four of these documents."""
+
+    def __init__(self, num_workers: int = 2):
+        super().__init__()
+        self.num_workers = num_workers
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        return np.random.default_rng(epoch).permutation(36).reshape(-1, 4).tolist()
+
+    def loader(self, split, *, shuffle, labelled=False, limit=None) -> ResumableLoader:
+        from dataclasses import replace
+
+        return ResumableLoader(Documents(), self.plan, collate, attach=lambda b: replace(b, vocab=VOCAB),
+                               num_workers=self.num_workers)  # fmt: skip
+
+
+class Recorder(L.Callback):
+    """What the run saw."""
+
+    def __init__(self, stop_at: int | None = None):
+        self.stop_at, self.seen, self.losses = stop_at, [], []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.seen.append(batch.index.tolist())
+        self.losses.append(float(outputs["loss"]))
+        if self.stop_at is not None and len(self.seen) == self.stop_at:
+            raise KeyboardInterrupt
+
+
+def run(folder, stop_at=None, resume=None, num_workers=2, max_steps=11):
+    torch.manual_seed(1 if resume else 0)  # a resumed process starts from another state
+    model = MLM(BERT(40, 16, 2, 2, dropout=0.1, max_length=16), TransformHead(16, 40))
+    model.optim = AdamW(1e-2)
+    recorder = Recorder(stop_at)
+    trainer = L.Trainer(default_root_dir=folder, max_steps=max_steps, accumulate_grad_batches=2, accelerator="cpu",
+                        callbacks=[recorder, Checkpoint(every_n_steps=2, keep=2)], logger=False,
+                        enable_checkpointing=True, enable_progress_bar=False, enable_model_summary=False,
+                        limit_val_batches=0, gradient_clip_val=1.0)  # fmt: skip
+    try:
+        trainer.fit(model, datamodule=Data(num_workers), ckpt_path=resume)
+    except (KeyboardInterrupt, SystemExit):
+        assert stop_at is not None
+    return model, recorder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("whole"))
+
+
+# Nine batches an epoch, so windows of two end with one of one: 5 steps an epoch, checkpoints after steps 2, 4, 6, ...
+@pytest.mark.parametrize("stop_at, step", [(5, 2), (9, 4), (10, 4), (14, 6), (16, 8)])
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_cut_and_resumed_equals_uncut(tmp_path, whole, stop_at, step, num_workers):
+    run(tmp_path, stop_at)
+    assert latest(tmp_path).name == f"step-{step:07d}.ckpt"
+    model, resumed = run(tmp_path, resume=latest(tmp_path), num_workers=num_workers)
+    assert len(resumed.seen) == len(whole[1].seen) - (step // 5 * 9 + step % 5 * 2)  # none lost, none repeated
+    assert resumed.seen == whole[1].seen[-len(resumed.seen) :]
+    assert resumed.losses == whole[1].losses[-len(resumed.losses) :]
+    for (name, a), b in zip(model.state_dict().items(), whole[0].state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_a_checkpoint_rebuilds_itself(tmp_path):
+    model, _ = run(tmp_path, max_steps=2)
+    again = load(tmp_path)
+    assert type(again) is MLM
+    for (name, a), b in zip(model.state_dict().items(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    encoder = load_encoder(latest(tmp_path))
+    assert torch.equal(encoder.token_table(), model.encoder.token_table())
+
+
+def test_damaged_files_are_named_and_passed_over(tmp_path):
+    run(tmp_path, max_steps=4)
+    older, newer = checkpoints(tmp_path)
+    content = bytearray(newer.read_bytes())
+    content[len(content) // 2] ^= 1
+    newer.write_bytes(content)
+    assert "SHA-256" in fault(newer)
+    with pytest.warns(UserWarning, match=newer.name):
+        assert latest(tmp_path) == older
+    newer.write_bytes(content[:100])
+    assert "bytes" in fault(newer)
+    manifest(newer).unlink()
+    assert "manifest" in fault(newer)
+    with pytest.raises(ValueError, match=newer.name):
+        load(newer)
+
+
+def test_a_failed_write_keeps_the_last_and_goes_on(tmp_path, monkeypatch):
+    calls = []
+
+    def full_disk(content, path):
+        calls.append(path)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lit_pretrain.callbacks.checkpoint.write", full_disk)
+    _, recorder = run(tmp_path, max_steps=4)
+    assert len(calls) == 2 and len(recorder.seen) == 8
+
+
+def test_only_the_newest_are_kept(tmp_path):
+    run(tmp_path, max_steps=8)
+    assert [p.name for p in checkpoints(tmp_path)] == ["step-0000006.ckpt", "step-0000008.ckpt"]
+    assert json.loads(manifest(checkpoints(tmp_path)[0]).read_text())["file"] == "step-0000006.ckpt"
+
+
+def test_strange_weights_are_listed(tmp_path):
+    run(tmp_path, max_steps=2)
+    path = latest(tmp_path)
+    content = torch.load(path, weights_only=True)
+    del content["state_dict"]["encoder.embedding.table.weight"]
+    content["state_dict"]["other"] = torch.zeros(1)
+    from lit_pretrain.io.checkpoint import write
+
+    write(content, path)
+    with pytest.raises(ValueError, match=r"missing \['encoder.embedding.table.weight'\]; unexpected \['other'\]"):
+        load(path)
