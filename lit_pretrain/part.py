@@ -24,12 +24,15 @@ class Recorded:
 
     _init_args: dict[str, Any]
 
-    def __new__(cls, *args, **kwargs):
+    def __new__(cls, /, *args, **kwargs):
         self = super().__new__(cls)
-        bound = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs)
+        signature = inspect.signature(cls.__init__)
+        bound = signature.bind_partial(self, *args, **kwargs)
         bound.apply_defaults()  # so that a checkpoint outlives a changed default
+        variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # nn.Module's own, where inherited
+        named = {k: v for k, v in bound.arguments.items() if signature.parameters[k].kind not in variadic}
         # Written past nn.Module's __setattr__: a child must not be registered twice.
-        self.__dict__["_init_args"] = dict(list(bound.arguments.items())[1:])
+        self.__dict__["_init_args"] = dict(list(named.items())[1:])
         return self
 
 

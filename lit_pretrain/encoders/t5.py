@@ -21,6 +21,7 @@ from lit_pretrain.nn.residual.pre_norm import PreNorm
 
 
 def _feedforward(dim: int, hidden: int | None, gated: bool, dropout: float) -> FeedForward:
+    hidden = hidden or 4 * dim
     if gated:
         return GLU(dim, hidden, "gelu_tanh", bias=False, dropout=dropout)
     return MLP(dim, hidden, "relu", bias=False, dropout=dropout)

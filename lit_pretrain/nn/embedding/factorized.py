@@ -1,4 +1,7 @@
-"""A narrow token table and a projection (ALBERT, arXiv 1909.11942). Legend: V vocabulary, T width of the table, D width."""
+"""A narrow token table and a projection (ALBERT, arXiv 1909.11942).
+
+Legend: V vocabulary, T width of the table, D width.
+"""
 
 from torch import Tensor, nn
 

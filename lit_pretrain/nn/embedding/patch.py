@@ -15,17 +15,17 @@ class PatchEmbedding(Embedding):
         patch_size: P.
         channels: C.
         dim: D.
-        cls: put [CLS] before the patches.
+        class_token: put [CLS] before the patches.
     """
 
-    def __init__(self, image_size: int, patch_size: int, channels: int, dim: int, cls: bool = True):
+    def __init__(self, image_size: int, patch_size: int, channels: int, dim: int, class_token: bool = True):
         super().__init__()
         if image_size % patch_size:
             raise ValueError(f"image_size={image_size} is not a multiple of patch_size={patch_size}")
         self.dim, self.image_size = dim, image_size
-        self.num_units = (image_size // patch_size) ** 2 + cls
+        self.num_units = (image_size // patch_size) ** 2 + class_token
         self.patch = nn.Conv2d(channels, dim, patch_size, stride=patch_size)
-        self.cls = nn.Parameter(torch.empty(dim).normal_(std=0.02)) if cls else None
+        self.cls = nn.Parameter(torch.empty(dim).normal_(std=0.02)) if class_token else None
 
     def forward(self, inputs: ImageBatch) -> tuple[Tensor, Layout]:
         images, expected = inputs.images, (self.patch.in_channels, self.image_size, self.image_size)

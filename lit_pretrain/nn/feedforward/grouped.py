@@ -1,4 +1,7 @@
-"""The grouped feed-forward network of ConvBERT (arXiv 2008.02496). Legend: U units, D width, F inner width, G groups."""
+"""The grouped feed-forward network of ConvBERT (arXiv 2008.02496).
+
+Legend: U units, D width, F inner width, G groups.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +21,9 @@ class GroupedLinear(nn.Module):
         super().__init__()
         if inputs % num_groups or outputs % num_groups:
             raise ValueError(f"num_groups={num_groups} does not divide the widths {inputs} and {outputs}")
-        self.weight = nn.Parameter(torch.empty(num_groups, inputs // num_groups, outputs // num_groups).normal_(std=0.02))
+        self.weight = nn.Parameter(
+            torch.empty(num_groups, inputs // num_groups, outputs // num_groups).normal_(std=0.02)
+        )
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,130 @@
+"""The labelled examples that observers encode, and their features.
+
+Legend: N examples, D width, U units of a batch, B examples of a batch.
+"""
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.part import spec
+from lit_pretrain.types import Encoded
+
+# Features of a trainer's present step: two probes of the same examples encode them once.
+_ENCODED: WeakKeyDictionary[L.Trainer, tuple[int, dict[str, tuple[Tensor, Tensor]]]] = WeakKeyDictionary()
+
+
+class LabelledView:
+    """Labelled examples of a datamodule, as features.
+
+    Args:
+        data: whose; None: the labelled view of the data that the run trains on.
+        limit: examples of each split, balanced over the classes.
+        layer: name of the layer whose units are averaged over each example; None: the encoder's own pooling.
+    """
+
+    def __init__(self, data: DataModule | None, limit: int, layer: str | None):
+        if limit < 1:
+            raise ValueError(f"limit={limit}: a probe needs at least one example")
+        self.data, self.limit, self.layer = data, limit, layer
+        self._ready = False
+
+    def describe(self, trainer: L.Trainer) -> dict[str, Any]:
+        return {"data": spec(self._data(trainer)), "limit": self.limit, "layer": self.layer or "pooled"}
+
+    def class_names(self, trainer: L.Trainer) -> tuple[str, ...]:
+        return self._data(trainer).class_names
+
+    def features(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str) -> tuple[Tensor, Tensor]:
+        """(N, D) float32 and (N,) int64 of all ranks, on the module's device. All ranks must call it.
+
+        Raises:
+            ValueError: there are no labels or no such layer; raised on all ranks, so that none waits for another.
+        """
+        step, kept = _ENCODED.get(trainer, (-1, {}))
+        if step != trainer.global_step:
+            _ENCODED[trainer] = (trainer.global_step, kept := {})
+        key = repr((split, self.describe(trainer)))
+        if key not in kept:
+            kept[key] = self._gather(trainer, pl_module, split)
+        return kept[key]
+
+    def forget(self, trainer: L.Trainer) -> None:
+        """Drop kept features: the weights may have changed without a step."""
+        _ENCODED.pop(trainer, None)
+
+    def _data(self, trainer: L.Trainer) -> DataModule:
+        data = self.data or trainer.datamodule
+        if not isinstance(data, DataModule):
+            raise ValueError("a probe needs labelled data: give it `data`, or train on a datamodule of lit_pretrain")
+        return data
+
+    def _prepare(self, trainer: L.Trainer) -> DataModule:
+        data = self._data(trainer)
+        if data is trainer.datamodule or self._ready:
+            return data
+        try:
+            if isinstance(trainer.datamodule, DataModule):
+                data.adopt(trainer.datamodule)
+            if trainer.local_rank == 0:
+                data.prepare_data()
+        finally:
+            trainer.strategy.barrier()  # also after a failure: the other ranks wait here
+        data.trainer = trainer
+        data.setup("fit")
+        self._ready = True
+        return data
+
+    def _gather(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str) -> tuple[Tensor, Tensor]:
+        if trainer.world_size == 1:
+            features, labels, _ = self._share(trainer, pl_module, split)
+            return features, labels
+        try:
+            share = self._share(trainer, pl_module, split)
+        except Exception as error:  # told to all ranks, which would wait for this one otherwise
+            share = f"rank {trainer.global_rank}: {error}"
+        shares: list[Any] = [None] * trainer.world_size
+        torch.distributed.all_gather_object(shares, share if isinstance(share, str) else tuple(x.cpu() for x in share))
+        if failed := [s for s in shares if isinstance(s, str)]:
+            raise ValueError("; ".join(failed))
+        features, labels, index = (torch.cat(column) for column in zip(*shares, strict=True))
+        first = {number: row for row, number in reversed(list(enumerate(index.tolist())))}
+        rows = torch.tensor([first[number] for number in sorted(first)])  # ranks may hold the same example
+        return features[rows].to(pl_module.device), labels[rows].to(pl_module.device)
+
+    def _share(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str) -> tuple[Tensor, Tensor, Tensor]:
+        """What this rank's loader gives: features, labels, index."""
+        data = self._prepare(trainer)
+        rows: list[tuple[Tensor, Tensor, Tensor]] = []
+        for batch in data.loader(split, shuffle=False, labelled=True, limit=self.limit):
+            if batch.labels is None:
+                raise ValueError(f"{type(data).__name__} has no labels in split {split!r}: give the probe a labelled"
+                                 " `data`, or leave it out")  # fmt: skip
+            if batch.index is None and trainer.world_size > 1:
+                raise ValueError(f"{type(data).__name__} must number its samples (`index`) to be probed on many ranks")
+            batch = batch.to(pl_module.device)
+            with trainer.precision_plugin.forward_context():
+                encoded = pl_module.encode(batch, layers=self.layer is not None)
+            index = batch.labels if batch.index is None else batch.index
+            rows.append((self._pool(encoded), batch.labels, index))
+        if not rows and trainer.world_size == 1:
+            raise ValueError(f"{type(data).__name__} has no labelled examples in split {split!r}")
+        if not rows:  # another rank has them
+            return torch.empty(0, pl_module.encoder.dim), *torch.empty(2, 0, dtype=torch.long)
+        features, labels, index = zip(*rows, strict=True)
+        return torch.cat(features), torch.cat(labels), torch.cat(index)
+
+    def _pool(self, encoded: Encoded) -> Tensor:
+        if self.layer is None:
+            return encoded.pooled.float()
+        if self.layer not in encoded.layers:
+            raise ValueError(f"layer {self.layer!r}: the encoder has {', '.join(encoded.layers)}")
+        units = encoded.layers[self.layer].float()  # (U, D); means in fp32
+        sums = units.new_zeros(encoded.layout.num_examples, units.shape[1])  # (B, D)
+        sums.index_add_(0, encoded.example_of_unit, units)
+        counts = torch.bincount(encoded.example_of_unit, minlength=len(sums)).clamp(min=1)
+        return sums / counts[:, None]

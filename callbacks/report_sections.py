@@ -1,0 +1,120 @@
+"""Which chart shows what."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lit_pretrain.callbacks.report_charts import Points, legend, line_chart, number, scatter
+from lit_pretrain.callbacks.report_history import History, Map
+from lit_pretrain.callbacks.report_page import score_table, table
+
+# metric -> (title, unit); each has a chart of its own, because their units differ
+THROUGHPUT = {
+    "throughput/units_per_s": ("Units", "units per second"),
+    "throughput/examples_per_s": ("Examples", "examples per second"),
+    "throughput/data_wait": ("Waiting for data", "share of the time"),
+    "throughput/mfu": ("Model FLOPs utilisation", "share of a matrix product's rate"),
+}
+OPTIMISATION = {
+    "learning rate": ("Learning rate", "rate of the last parameter group"),
+    "collapse/gradient_norm": ("Gradient before clipping", "norm"),
+    "collapse/std": ("Spread of the pooled features", "standard deviation"),
+    "collapse/effective_rank": ("Effective rank of the pooled features", "directions"),
+}
+
+
+def charts(curves: Mapping[str, Points], wanted: Mapping[str, tuple[str, str]]) -> list[str]:
+    """One chart for each wanted metric that was recorded."""
+    return [
+        line_chart(title, {_words(name.split("/")[-1]): curves[name]}, unit)
+        for name, (title, unit) in wanted.items()
+        if name in curves
+    ]
+
+
+def loss_charts(curves: Mapping[str, Points]) -> list[str]:
+    """The loss, then each term that is not all of it, training and validation together."""
+    terms: dict[str, dict[str, Points]] = {"loss": {}}
+    for stage, side in {"train": "training", "val": "validation"}.items():
+        for name in (name for name in curves if name.startswith(f"{stage}/")):
+            terms.setdefault(name.split("/", 1)[1], {})[side] = curves[name]
+    return [
+        line_chart(_words(term).capitalize(), sides, "mean over targets")
+        for term, sides in terms.items()
+        if term == "loss" or sides != terms["loss"]
+    ]
+
+
+def probe_charts(probes: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
+    """One chart for each score, all probes together."""
+    return [
+        line_chart(
+            title,
+            {_words(name): [(row["step"], 100 * row[score]) for row in rows] for name, rows in probes.items()},
+            "%",
+            baseline=True,
+            dots=True,
+        )
+        for score, title in {"accuracy": "Accuracy", "macro_f1": "F1 score, mean over classes"}.items()
+    ]
+
+
+def map_charts(found: Map | None) -> list[str]:
+    """Both projections and their legend; the largest classes get a colour each, the others share one."""
+    if found is None:
+        return []
+    present, counts = found.labels.unique(return_counts=True)
+    order = counts.argsort(descending=True, stable=True)
+    present, counts = present[order].tolist(), counts[order].tolist()
+    group = {label: place for place, label in enumerate(present)}
+    names = [found.names[label] if label < len(found.names) else str(label) for label in present]
+    groups = [group[label] for label in found.labels.tolist()]
+    return [*(scatter(title, xy.tolist(), groups) for title, xy in found.views.items()), legend(names, counts)]
+
+
+def results(path: Path) -> str:
+    """The tables of a `results.json`."""
+    if not path.is_file():
+        return ""
+    content = json.loads(path.read_text())
+    tables = []
+    for title, rows in (content if isinstance(content, dict) else {"": content}).items():
+        if not rows or not {"row", "labels", "metric", "mean", "std"} <= rows[0].keys():
+            tables.append(table(title, rows))
+            continue
+        several = len({row.get("checkpoint") for row in rows}) > 1
+        named = [row | {"row": f"{row['checkpoint']}: {row['row']}"} if several else row for row in rows]
+        for metric in dict.fromkeys(row["metric"] for row in rows):
+            spread = f"mean ± spread over {rows[0].get('n', 1)} seeds"
+            caption = f"{title}: " if title else ""
+            caption += f"{_words(metric)} (%), {spread}"
+            tables.append(score_table(caption, [row for row in named if row["metric"] == metric]))
+    return f"<section><h2>Results</h2><p>On the test split.</p>{''.join(tables)}</section>"
+
+
+def headline(history: History) -> str:
+    """One line: what the first probe gained, or else the last loss."""
+    for name, rows in history.probes.items():
+        first, last = rows[0], rows[-1]
+        if last["step"] > first["step"]:
+            return (f"{_words(name).capitalize()} accuracy went from {first['accuracy']:.1%} at step {first['step']:,}"
+                    f" to {last['accuracy']:.1%} at step {last['step']:,}.")  # fmt: skip
+    losses = history.curves.get("val/loss") or history.curves.get("train/loss")
+    return f"The loss is {number(losses[-1][1], 4)} after {losses[-1][0]:,} steps." if losses else ""
+
+
+def tiles(history: History) -> list[tuple[str, str]]:
+    """The numbers to be seen first, as (name, value)."""
+    found = [(f"{_words(name)} accuracy", f"{rows[-1]['accuracy']:.1%}") for name, rows in history.probes.items()]
+    last = {name: curve[-1][1] for name, curve in history.curves.items()}
+    if "val/loss" in last:
+        found.append(("validation loss", number(last["val/loss"], 4)))
+    if "throughput/units_per_s" in last:
+        found.append(("units per second", number(last["throughput/units_per_s"], 4)))
+    if "throughput/mfu" in last:
+        found.append(("FLOPs utilisation", f"{last['throughput/mfu']:.0%}"))
+    return found
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

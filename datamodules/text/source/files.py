@@ -1,0 +1,196 @@
+"""Documents in local files: .txt, .jsonl (also .gz and .zst) and .parquet."""
+
+import difflib
+import glob
+import gzip
+import hashlib
+import io
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from lit_pretrain.datamodules.text.source.base import Document, Source
+
+SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+
+
+class Files(Source):
+    """Local files, folders (all files below that have a known suffix) and globs.
+
+    Bad rows (invalid UTF-8, half a JSON line, no such field) are skipped, counted and named in a warning; too many of
+    them stop the run.
+
+    Args:
+        train, validation, test: a path, folder or glob, or a list of them.
+        text_field, label_field: keys of a JSON line, columns of a parquet file.
+        split_on: what is one document of a .txt file: all of it, a paragraph, or a line.
+        validation_fraction: without `validation`, this share of the training documents, chosen by a hash of their text.
+        max_bad: the largest share of bad rows.
+    """
+
+    def __init__(
+        self,
+        train: str | list[str],
+        validation: str | list[str] | None = None,
+        test: str | list[str] | None = None,
+        *,
+        text_field: str = "text",
+        label_field: str | None = None,
+        split_on: Literal["file", "blank_line", "line"] = "file",
+        validation_fraction: float = 0.0,
+        max_bad: float = 0.01,
+    ):
+        if not 0 <= validation_fraction < 1:
+            raise ValueError(f"validation_fraction={validation_fraction} must be a share below 1")
+        self.paths = {"train": train, "validation": validation, "test": test}
+        self.text_field, self.label_field, self.split_on = text_field, label_field, split_on
+        self.validation_fraction, self.max_bad = validation_fraction, max_bad
+
+    def documents(self, split: str) -> Iterator[Document]:
+        held_out = self.validation_fraction > 0 and self.paths["validation"] is None
+        if not held_out or split == "test":
+            yield from self._read(split)
+            return
+        for document in self._read("train"):
+            key = hashlib.blake2b(document.text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            out = int.from_bytes(key, "little") / 2**64 < self.validation_fraction
+            if out == (split == "validation"):
+                yield document
+
+    def fingerprint(self, split: str) -> str:
+        """Paths, sizes and times of change, and how they are read."""
+        own = "train" if split == "validation" and self.paths[split] is None else split
+        stats = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in self.files(own)]
+        how = (split, self.text_field, self.label_field, self.split_on, self.validation_fraction)
+        return hashlib.blake2b(repr((stats, how)).encode(), digest_size=16).hexdigest()
+
+    def files(self, split: str) -> list[Path]:
+        """The files of a split, sorted.
+
+        Raises:
+            ValueError: a path does not exist, a glob matches nothing, or a suffix is not known.
+        """
+        given = self.paths[split] or []
+        found: list[Path] = []
+        for name in [given] if isinstance(given, str) else given:
+            path = Path(name).expanduser()
+            if path.is_dir():
+                below = [p for p in sorted(path.rglob("*")) if p.name.endswith(SUFFIXES)]
+            elif path.is_file():
+                below = [path]
+            else:
+                below = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
+            if not below:
+                raise ValueError(f"{split} files: {name!r} matches nothing{_nearest(path)}")
+            for p in below:
+                if not p.name.endswith(SUFFIXES):
+                    raise ValueError(f"{split} files: {p} ends in none of {', '.join(SUFFIXES)}")
+            found += below
+        return found
+
+    def _read(self, split: str) -> Iterator[Document]:
+        for path in self.files(split):
+            bad: list[str] = []
+            good = 0
+            for row in self._rows(path):
+                if isinstance(row, Document):
+                    good += 1
+                    yield row
+                else:
+                    bad.append(row)
+            if bad:
+                what = f"{path}: {len(bad)} of {good + len(bad)} rows are bad, the first: {'; '.join(bad[:3])}"
+                if len(bad) > self.max_bad * (good + len(bad)):
+                    raise ValueError(f"{what}. Mend the file, or allow more with max_bad")
+                warnings.warn(f"{what}. They are skipped", stacklevel=2)
+
+    def _rows(self, path: Path) -> Iterator[Document | str]:
+        """Documents, and a line about each bad row."""
+        if path.name.endswith(".parquet"):
+            yield from self._parquet(path)
+        elif path.name.endswith(".txt"):
+            yield from self._text(path)
+        else:
+            yield from self._json_lines(path)
+
+    def _text(self, path: Path) -> Iterator[Document | str]:
+        lines: list[str] = []
+        with _open(path) as file:
+            for number, raw in enumerate(file, 1):
+                try:
+                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    yield f"line {number}: not UTF-8 ({error.reason})"
+                    continue
+                if self.split_on == "line":
+                    if line.strip():
+                        yield Document(line.strip())
+                elif self.split_on == "blank_line" and not line.strip():
+                    if lines:
+                        yield Document("".join(lines).strip())
+                    lines = []
+                else:
+                    lines.append(line)
+        if text := "".join(lines).strip():
+            yield Document(text)
+
+    def _json_lines(self, path: Path) -> Iterator[Document | str]:
+        with _open(path) as file:
+            for number, raw in enumerate(file, 1):
+                if not raw.strip():
+                    continue
+                try:
+                    row = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+                    yield self._document(row)
+                except UnicodeDecodeError as error:
+                    yield f"line {number}: not UTF-8 ({error.reason})"
+                except json.JSONDecodeError as error:
+                    yield f"line {number}: not JSON ({error.msg})"
+                except (ValueError, RecursionError) as error:
+                    yield f"line {number}: {error}"
+
+    def _parquet(self, path: Path) -> Iterator[Document | str]:
+        import pyarrow.parquet
+
+        table = pyarrow.parquet.ParquetFile(path)
+        columns = [name for name in (self.text_field, self.label_field) if name]
+        if missing := set(columns) - set(table.schema_arrow.names):
+            raise ValueError(f"{path}: no column {sorted(missing)}; it has {table.schema_arrow.names}")
+        for batch in table.iter_batches(columns=columns):
+            for row in batch.to_pylist():
+                try:
+                    yield self._document(row)
+                except ValueError as error:
+                    yield str(error)
+
+    def _document(self, row: Any) -> Document:
+        if not isinstance(row, dict):
+            raise ValueError(f"a {type(row).__name__} instead of an object")
+        for field in (self.text_field, self.label_field):
+            if field is not None and field not in row:
+                raise ValueError(f"no field {field!r}; it has {sorted(row)[:8]}")
+        if not isinstance(row[self.text_field], str):
+            raise ValueError(f"field {self.text_field!r} is no text")
+        return Document(row[self.text_field], None if self.label_field is None else str(row[self.label_field]))
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.name.endswith(".gz"):
+        return gzip.open(path)
+    if path.name.endswith(".zst"):
+        try:
+            import zstandard
+        except ImportError:
+            raise ValueError(f"{path}: reading .zst needs pip install 'lit_pretrain[zstd]'") from None
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(open(path, "rb")))  # noqa: SIM115
+    return open(path, "rb")
+
+
+def _nearest(path: Path) -> str:
+    folder = path.parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    near = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()], 1) if folder.is_dir() else []
+    return f"; did you mean {folder / near[0]}?" if near else f"; {folder} is the nearest folder that exists"

@@ -1,0 +1,66 @@
+"""Documents of Hugging Face `datasets`, on the hub or on disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import datasets
+
+from lit_pretrain.datamodules.text.source.base import Document, Source
+
+
+class Hub(Source):
+    """A data set by its name on the hub, or a folder that `save_to_disk` wrote. Code of a data set is never run.
+
+    Args:
+        name: name on the hub, or folder.
+        config: configuration of the data set; None: its only one.
+        text_field, label_field: columns; label numbers become their names where the data set knows them.
+        train, validation, test: its names of the splits; None: it has no such split.
+        streaming: read without downloading first (see `StreamingTextDataModule`).
+        revision: of the data set, to fix its content.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: str | None = None,
+        *,
+        text_field: str = "text",
+        label_field: str | None = None,
+        train: str = "train",
+        validation: str | None = "validation",
+        test: str | None = "test",
+        streaming: bool = False,
+        revision: str | None = None,
+    ):
+        self.name, self.config, self.streaming, self.revision = name, config, streaming, revision
+        self.text_field, self.label_field = text_field, label_field
+        self.splits = {"train": train, "validation": validation, "test": test}
+
+    def documents(self, split: str) -> Iterator[Document]:
+        if self.splits[split] is None:
+            return
+        rows = self._load(split)
+        known = rows.features or {}
+        for field in (self.text_field, self.label_field):
+            if field is not None and known and field not in known:
+                raise ValueError(f"data set {self.name!r} has no column {field!r}; it has {sorted(known)}")
+        names = getattr(known.get(self.label_field), "names", None)
+        for row in rows:
+            label = None if self.label_field is None else row[self.label_field]
+            yield Document(row[self.text_field], label if label is None else str(names[label] if names else label))
+
+    def fingerprint(self, split: str) -> str:
+        own = "" if self.streaming or self.splits[split] is None else self._load(split)._fingerprint
+        return f"{self.name}-{self.config}-{self.revision}-{self.splits[split]}-{self.text_field}-{self.label_field}-{own}"
+
+    def _load(self, split: str) -> datasets.Dataset | datasets.IterableDataset:
+        try:
+            if Path(self.name).is_dir() and (Path(self.name) / "dataset_dict.json").exists():
+                loaded = datasets.load_from_disk(self.name)[self.splits[split]]
+                return loaded.to_iterable_dataset() if self.streaming else loaded
+            return datasets.load_dataset(self.name, self.config, split=self.splits[split], streaming=self.streaming,
+                                         revision=self.revision)  # fmt: skip
+        except (FileNotFoundError, ConnectionError, KeyError, datasets.exceptions.DatasetsError) as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"data set {self.name!r}, split {self.splits[split]!r}, cannot be loaded: {first}") from error

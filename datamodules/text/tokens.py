@@ -1,0 +1,93 @@
+"""Documents as ids: tokenised once, kept in files, mapped into memory.
+
+A folder of the cache holds, for one split of one source and one tokenizer:
+
+    ids.bin      ids of all documents end to end, uint16 or uint32
+    widths.bin   the UTF-8 bytes that each id stands for, uint16
+    index.npz    offsets (documents + 1,), labels (documents,) as numbers, -1: none
+    meta.json    the names of the labels and the counts
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from lit_pretrain.datamodules.text.source.base import Document
+from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
+
+AT_ONCE = 512  # documents that are tokenised together
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Ids of all documents of a split."""
+
+    ids: np.ndarray
+    widths: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+    label_names: tuple[str, ...]
+
+
+def cache_folder() -> Path:
+    """`LIT_PRETRAIN_CACHE`, or a folder in the user's cache."""
+    return Path(os.environ.get("LIT_PRETRAIN_CACHE") or Path.home() / ".cache" / "lit_pretrain")
+
+
+def tokenise(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, what: str) -> Tokens:
+    """The ids of `documents`, from `folder` if it is there; else they are made and it is written, at once and whole."""
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            _write(documents, tokenizer, partial, what)
+            os.replace(partial, folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was first, with the same content
+                raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    meta = json.loads((folder / "meta.json").read_text())
+    index = np.load(folder / "index.npz")
+    ids = _map(folder / "ids.bin", meta["dtype"])
+    return Tokens(ids, _map(folder / "widths.bin", "uint16"), index["offsets"], index["labels"], tuple(meta["labels"]))
+
+
+def _map(path: Path, dtype: str) -> np.ndarray:
+    return np.memmap(path, dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)
+
+
+def _write(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, what: str) -> None:
+    dtype = "uint16" if tokenizer.vocabulary.size <= 2**16 else "uint32"
+    names: dict[str, int] = {}
+    offsets, labels = [0], []
+    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,} documents, {task.fields[rate]}"))
+    with (
+        open(folder / "ids.bin", "wb") as ids_file,
+        open(folder / "widths.bin", "wb") as widths_file,
+        Progress(*columns, transient=True) as progress,
+    ):
+        task = progress.add_task(f"tokenising {what}", total=None, rate="")
+        while rows := list(islice(documents, AT_ONCE)):
+            for row, (ids, widths) in zip(rows, tokenizer.encode([r.text for r in rows]), strict=True):
+                np.asarray(ids, dtype).tofile(ids_file)
+                np.asarray(widths, "uint16").tofile(widths_file)
+                offsets.append(offsets[-1] + len(ids))
+                labels.append(-1 if row.label is None else names.setdefault(row.label, len(names)))
+            progress.advance(task, len(rows))
+            rate = offsets[-1] / max(progress.tasks[0].elapsed or 0, 1e-6)
+            progress.update(task, rate=f"{rate:,.0f} tokens/s")
+    # Labels are numbered in the order of their names, so the numbers do not depend on the order of the documents.
+    order = sorted(names)
+    number = np.array([order.index(name) for name in names] + [-1])  # the last entry serves -1
+    np.savez(folder / "index.npz", offsets=np.array(offsets, np.int64), labels=number[np.array(labels, np.int64)])
+    meta = {"dtype": dtype, "labels": order, "documents": len(labels), "tokens": offsets[-1]}
+    (folder / "meta.json").write_text(json.dumps(meta))

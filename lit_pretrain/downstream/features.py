@@ -1,0 +1,85 @@
+"""Vectors of examples, computed once for each encoder, layer and split.
+
+Legend: N examples, U units of a batch, B examples of a batch, D width.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.downstream.fingerprint import digest, of_weights
+from lit_pretrain.types import Batch, Encoded, Encoder
+
+
+class Features(NamedTuple):
+    """Vectors (N, D) float32 and labels (N,), on the CPU."""
+
+    vectors: Tensor
+    labels: Tensor
+
+
+@torch.no_grad()
+def extract(
+    encoder: Encoder, data: DataModule, split: str, limit: int | None = None, layer: str | None = None
+) -> Features:
+    """Features of a labelled split in source order, in eval mode; modes and random states are as before afterwards.
+
+    Args:
+        encoder: on any device.
+        data: set up.
+        split, limit: see `DataModule.loader`.
+        layer: mean over an example's units of this named layer; None: the pooled vector.
+    """
+    device = next(encoder.parameters()).device
+    modes = {module: module.training for module in encoder.modules()}
+    encoder.eval()
+    vectors, labels = [], []
+    try:
+        for batch in data.loader(split, shuffle=False, labelled=True, limit=limit):
+            vectors.append(_vectors(encoder, batch.to(device), layer).float().cpu())
+            labels.append(batch.labels.cpu())
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    return Features(torch.cat(vectors), torch.cat(labels))
+
+
+class FeatureStore:
+    """Extracts features of one data set, or reads them back from a folder by the hash of weights and data.
+
+    Args:
+        folder: where the files are.
+        data: set up.
+        data_hash: `fingerprint.of_data(data)`.
+    """
+
+    def __init__(self, folder: Path, data: DataModule, data_hash: str):
+        self.folder, self.data, self.data_hash = folder, data, data_hash
+
+    def get(self, encoder: Encoder, split: str, limit: int | None = None, layer: str | None = None) -> Features:
+        """See `extract`."""
+        choice = None if limit is None else (limit, self.data.seed)  # which examples a limit keeps depends on the seed
+        path = self.folder / f"{digest(of_weights(encoder), self.data_hash, split, choice, layer)}.safetensors"
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(f".{os.getpid()}.partial")
+            save_file(extract(encoder, self.data, split, limit, layer)._asdict(), partial)
+            os.replace(partial, path)
+        return Features(**load_file(path))
+
+
+def _vectors(encoder: Encoder, batch: Batch, layer: str | None) -> Tensor:
+    if layer is None:
+        return encoder(batch).pooled
+    encoded: Encoded = encoder(batch, layers=True)
+    if layer not in encoded.layers:
+        raise ValueError(f"layer={layer!r}: {type(encoder).__name__} has {', '.join(encoded.layers)}")
+    units = encoded.layers[layer].float()  # (U, D)
+    sums = units.new_zeros(encoded.layout.num_examples, units.shape[1]).index_add_(0, encoded.example_of_unit, units)
+    counts = torch.bincount(encoded.example_of_unit, minlength=len(sums)).clamp(min=1)
+    return sums / counts[:, None]  # (B, D)

@@ -1,0 +1,57 @@
+"""Fine-tuning: any encoder, any task, any tuning."""
+
+from torch import Tensor
+
+from lit_pretrain.downstream.task.base import Task
+from lit_pretrain.downstream.tuning.base import Tuning
+from lit_pretrain.downstream.tuning.full import Full
+from lit_pretrain.objectives.base import PretrainModule, total_steps
+from lit_pretrain.types import Batch, Encoder, Losses
+
+
+class FineTune(PretrainModule):
+    """Trains a task's head on an encoder, and of the encoder what the tuning says.
+
+    It is the objective whose targets are the batch's labels, so it steps, draws, resumes, validates and exports as
+    every objective does. The task's metrics are logged as `val/...` and `test/...`. Labelled batches come from
+    `lit_pretrain.downstream.labelled.Labelled`, an encoder of an earlier run from
+    `lit_pretrain.encoders.checkpoint.FromCheckpoint`.
+
+    Args:
+        encoder: pretrained or fresh.
+        task: head, loss and metrics.
+        tuning: which weights of the encoder train.
+    """
+
+    def __init__(self, encoder: Encoder, task: Task, tuning: Tuning = Full()):
+        super().__init__()
+        self.encoder, self.task, self.tuning = encoder, task, tuning
+        tuning.freeze(encoder)
+        self.train()  # a loaded encoder arrives in eval mode, and Lightning leaves the modes as they are
+
+    def loss(self, batch: Batch) -> Losses:
+        if batch.labels is None:
+            raise ValueError("fine-tuning needs labelled batches: wrap the data in"
+                             " lit_pretrain.downstream.labelled.Labelled")  # fmt: skip
+        predictions = self.task(self.encoder(batch))
+        if not self.training:
+            self.task.metrics.update(predictions, batch.labels)
+        return {"task": self.task.loss(predictions, batch)}
+
+    def train(self, mode: bool = True) -> "FineTune":
+        super().train(mode)
+        self.tuning.train(self.encoder, mode)
+        return self
+
+    def on_validation_epoch_end(self) -> None:
+        super().on_validation_epoch_end()
+        self.log_dict({f"{self._stage}/{name}": value for name, value in self.task.metrics.compute().items()})
+        self.task.metrics.reset()
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor | None]:
+        encoded = self.encode(batch)
+        return {"index": batch.index, "pooled": encoded.pooled, "predictions": self.task(encoded),
+                "labels": batch.labels}  # fmt: skip
+
+    def configure_optimizers(self) -> dict:
+        return self.tuning.recipe(self.optim).configure(self, total_steps(self.trainer))

@@ -1,0 +1,42 @@
+"""The labelled side of any data, for fine-tuning."""
+
+from lit_pretrain.datamodules.base import DataModule, ResumableLoader
+from lit_pretrain.io.checkpoint import load_data
+
+
+class Labelled(DataModule):
+    """One sample an example with its label, in every split.
+
+    Args:
+        data: any datamodule with labels.
+        like: checkpoint or run folder whose data's traits (such as the tokenizer) are taken over; it should be the
+            one that the encoder comes from.
+        limit: train on so many examples, balanced over the classes; None: all.
+    """
+
+    def __init__(self, data: DataModule, like: str | None = None, limit: int | None = None):
+        super().__init__()
+        self.data, self.like, self.limit = data, like, limit
+        if like is not None and (pretraining := load_data(like)) is not None:
+            data.adopt(pretraining)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.data.class_names
+
+    def loader(self, split: str, *, shuffle: bool, labelled: bool = True, limit: int | None = None) -> ResumableLoader:
+        limit = self.limit if limit is None and split == "train" else limit
+        return self.data.loader(split, shuffle=shuffle, labelled=True, limit=limit)
+
+    def prepare_data(self) -> None:
+        self.data.prepare_data()
+
+    def setup(self, stage: str | None = None) -> None:
+        self.data.trainer = self.trainer
+        self.data.setup(stage)
+
+    def adopt(self, pretraining: DataModule) -> None:
+        self.data.adopt(pretraining)
+
+    def artifacts(self) -> dict[str, str]:
+        return self.data.artifacts()

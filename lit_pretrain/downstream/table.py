@@ -1,0 +1,90 @@
+"""Results of cells summed up over seeds, and written for people, spreadsheets and programs."""
+
+import csv
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+Row = dict[str, Any]  # checkpoint, row, labels, metric, mean, std, seeds, n
+COLUMNS = ("checkpoint", "row", "labels", "metric", "mean", "std", "seeds", "n")
+
+
+def summarise(results: list[dict[str, Any]]) -> list[Row]:
+    """One row for each (checkpoint, row, labels, metric), in the order of the cells.
+
+    `std` is the sample deviation over the `n` seeds; 0 for one seed.
+    """
+    groups: dict[tuple, list[tuple[int, float]]] = {}
+    for result in results:
+        for metric, value in result["metrics"].items():
+            key = (result["checkpoint"], result["row"], result["labels"], metric)
+            groups.setdefault(key, []).append((result["seed"], value))
+    rows = []
+    for key, found in groups.items():
+        seeds, values = zip(*found, strict=True)
+        std = statistics.stdev(values) if len(values) > 1 else 0.0
+        rows.append(dict(zip(COLUMNS, (*key, statistics.fmean(values), std, list(seeds), len(seeds)), strict=True)))
+    return rows
+
+
+def show(rows: list[Row], metric: str, console: Console | None = None) -> None:
+    """Print one metric as a table: a line a row, a column a number of labels."""
+    heads, lines = _grid(rows, metric)
+    grid = Grid(title=f"{metric} on the test split, mean ± spread over {rows[0]['n']} seeds", title_justify="left")
+    for i, head in enumerate(heads):
+        grid.add_column(head, justify="right" if i else "left")
+    for line in lines:
+        grid.add_row(*line)
+    (console or Console()).print(grid)
+
+
+def write(rows: list[Row], metric: str, folder: Path) -> None:
+    """table.md and table.png (one metric), table.csv and results.json (all metrics)."""
+    heads, lines = _grid(rows, metric)
+    page = [f"{metric} on the test split, mean ± standard deviation over {rows[0]['n']} seeds", ""]
+    page += ["| " + " | ".join(line) + " |" for line in (heads, ["---", *["---:"] * (len(heads) - 1)], *lines)]
+    (folder / "table.md").write_bytes(("\n".join(page) + "\n").encode())
+    with open(folder / "table.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(row | {"seeds": " ".join(map(str, row["seeds"]))} for row in rows)
+    (folder / "results.json").write_bytes(json.dumps(rows, indent=2).encode())
+    _plot(rows, metric, folder / "table.png")
+
+
+def _grid(rows: list[Row], metric: str) -> tuple[list[str], list[list[str]]]:
+    rows = [row for row in rows if row["metric"] == metric]
+    labels = list(dict.fromkeys(row["labels"] for row in rows))
+    several = len({row["checkpoint"] for row in rows}) > 1
+    lines: dict[str, dict[int | str, str]] = {}
+    for row in rows:
+        name = f"{row['checkpoint']}: {row['row']}" if several else row["row"]
+        lines.setdefault(name, {})[row["labels"]] = f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f}"
+    heads = ["row", *(f"{count} labels" for count in labels)]
+    return heads, [[name, *(cells.get(count, "") for count in labels)] for name, cells in lines.items()]
+
+
+def _plot(rows: list[Row], metric: str, path: Path) -> None:
+    from matplotlib.figure import Figure  # without pyplot: no display and no global state is touched
+
+    rows = [row for row in rows if row["metric"] == metric]
+    names = list(dict.fromkeys((row["checkpoint"], row["row"]) for row in rows))
+    labels = list(dict.fromkeys(row["labels"] for row in rows))
+    several = len({checkpoint for checkpoint, _ in names}) > 1
+    figure = Figure(figsize=(2.5 + 2.2 * len(labels), 4), layout="constrained")
+    axes = figure.subplots()
+    for i, name in enumerate(names):
+        own = [row for row in rows if (row["checkpoint"], row["row"]) == name]
+        x = [labels.index(row["labels"]) + 0.6 * ((i + 0.5) / len(names) - 0.5) for row in own]
+        axes.errorbar(x, [100 * r["mean"] for r in own], [100 * r["std"] for r in own], fmt="o", capsize=3,
+                      label=": ".join(name) if several else name[1])  # fmt: skip
+    axes.set_xticks(range(len(labels)), [f"{count} labels" for count in labels])
+    axes.set_xlim(-0.5, len(labels) - 0.5)
+    axes.set_ylabel(f"{metric} (%)")
+    axes.grid(axis="y", alpha=0.3)
+    figure.legend(loc="outside right upper")
+    figure.savefig(path, dpi=150)

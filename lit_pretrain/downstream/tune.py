@@ -1,0 +1,121 @@
+"""One fine-tuning of a protocol: the learning rate is selected on validation, the test split is read once."""
+
+import contextlib
+import copy
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.utilities.seed import isolate_rng
+
+from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.downstream.finetune import FineTune
+from lit_pretrain.downstream.task.classify import Classify
+from lit_pretrain.downstream.tuning.base import Tuning
+from lit_pretrain.optim.recipe import AdamW, Optim
+from lit_pretrain.optim.schedule import Linear
+from lit_pretrain.part import Recorded
+from lit_pretrain.types import Encoder
+
+RECIPE = AdamW(weight_decay=0.01, schedule=Linear(0.1))
+
+
+@dataclass(frozen=True)
+class Budget(Recorded):
+    """What every fine-tuning of a protocol may spend.
+
+    Args:
+        optim: recipe; its rate is replaced by those of the grid.
+        learning_rates: the grid; each is tried, and the best on validation is kept.
+        epochs: over the labelled examples.
+        min_steps: optimiser steps at least, since few labels make short epochs.
+        max_steps: optimiser steps at most; None: no bound.
+        precision: Lightning's.
+    """
+
+    optim: Optim = RECIPE
+    learning_rates: tuple[float, ...] = (3e-4, 1e-3)
+    epochs: int = 3
+    min_steps: int = 100
+    max_steps: int | None = None
+    precision: str = "32-true"
+
+    def __post_init__(self) -> None:
+        if not self.learning_rates or min(self.learning_rates) <= 0:
+            raise ValueError(f"learning_rates={self.learning_rates}: give at least one, all above 0")
+
+    def steps(self, batches: int) -> int:
+        steps = max(self.min_steps, self.epochs * batches)
+        return steps if self.max_steps is None else min(steps, self.max_steps)
+
+
+def tune(
+    encoder: Encoder, tuning: Tuning, data: DataModule, labels: int | None, seed: int, budget: Budget
+) -> dict[str, Any]:
+    """`metrics` on test, the `learning_rate` that validation selected, and the `validation` metric of each rate."""
+    tried: dict[float, float] = {}
+    best, best_rate = None, 0.0
+    with _seeded(seed), _quiet():
+        for rate in budget.learning_rates:
+            torch.manual_seed(seed)  # the same head and draws at each rate
+            module = FineTune(copy.deepcopy(encoder), Classify(encoder.dim, data.num_classes), tuning)
+            module.optim = copy.copy(budget.optim)
+            module.optim.lr = rate
+            train = data.loader("train", shuffle=True, labelled=True, limit=labels)
+            trainer = _trainer(budget.steps(len(train)), budget.precision)
+            trainer.fit(module, train)
+            validation = data.loader("validation", shuffle=False, labelled=True)
+            tried[rate] = trainer.validate(module, validation, verbose=False)[0][f"val/{module.task.main}"]
+            if best is None or tried[rate] > tried[best_rate]:
+                best, best_rate = module, rate
+        found = trainer.test(best, data.loader("test", shuffle=False, labelled=True), verbose=False)[0]
+    metrics = {name: found[f"test/{name}"] for name in best.task.metrics}
+    return {"metrics": metrics, "learning_rate": best_rate, "validation": {str(r): v for r, v in tried.items()}}
+
+
+def _trainer(max_steps: int, precision: str) -> L.Trainer:
+    return L.Trainer(
+        max_steps=max_steps,
+        max_epochs=-1,
+        precision=precision,
+        devices=1,
+        gradient_clip_val=1.0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Everything inside draws from `seed`; generators and the seed of the process are as before afterwards."""
+    before = {name: os.environ.get(name) for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")}
+    with isolate_rng():
+        L.seed_everything(seed, verbose=False)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning's notes on devices and loaders would tear the progress line apart."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

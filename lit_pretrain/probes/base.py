@@ -1,0 +1,117 @@
+"""What a probe is: features and labels in, named numbers out. It never asks who made the features.
+
+Legend: N examples, D width of the features, C classes.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from lit_pretrain.part import Recorded
+
+Labelled = tuple[Tensor, Tensor]  # features (N, D) and labels (N,)
+
+
+class Probe(Recorded):
+    """A classifier on frozen features.
+
+    A probe is a pure function of what it is given: it computes where the features lie, and any draw comes from a
+    generator of its own. A subclass implements `fit_classes` and `scores`, for classes numbered from 0 without gaps.
+
+    Attributes:
+        classes: (C,) int64 the labels seen by `fit`, ascending.
+        selected: what `fit` chose by itself (such as the strength of the penalty).
+    """
+
+    classes: Tensor
+    selected: dict[str, float]
+
+    def fit(self, features: Tensor, labels: Tensor, validation: Labelled | None = None) -> Self:
+        """
+        Args:
+            features: (N, D).
+            labels: (N,) int64.
+            validation: where hyper-parameters are chosen; None: on a part of the training examples.
+
+        Raises:
+            ValueError: labels are not one class each, or features are not finite.
+        """
+        check(features, labels)
+        self.selected = {}
+        self.classes, targets = labels.unique(return_inverse=True)
+        if validation is not None:
+            check(*validation)
+            # A class that was never seen gets number C, which no score can reach: it counts as an error.
+            known = torch.isin(validation[1], self.classes)
+            numbers = torch.searchsorted(self.classes, validation[1]).where(known, len(self.classes))
+            validation = (validation[0], numbers)
+        self.fit_classes(features, targets, validation)
+        return self
+
+    @abstractmethod
+    def fit_classes(self, features: Tensor, targets: Tensor, validation: Labelled | None) -> None:
+        """Fit to targets (N,) in 0 .. C - 1."""
+
+    @abstractmethod
+    def scores(self, features: Tensor) -> Tensor:
+        """(N, C), the highest for the predicted class."""
+
+    def predict(self, features: Tensor) -> Tensor:
+        """(N,) int64 labels; of equal scores the lowest label."""
+        return self.classes[first_argmax(self.scores(features))]
+
+    def score(self, features: Tensor, labels: Tensor) -> Iterator[tuple[str, float]]:
+        """Accuracy, and the F1 score averaged over the classes that occur in labels or predictions."""
+        check(features, labels)
+        predicted = self.predict(features)
+        yield "accuracy", float((predicted == labels).double().mean())
+        yield "macro_f1", macro_f1(predicted, labels)
+
+    def protocol(self) -> dict[str, Any]:
+        """All that another must know to repeat the measurement."""
+        return {"probe": type(self).__name__, **self._init_args, "selected": self.selected}
+
+
+def check(features: Tensor, labels: Tensor) -> None:
+    if features.ndim != 2 or labels.shape != features.shape[:1] or labels.dtype != torch.int64:
+        raise ValueError(f"a probe needs features (N, D) and one int64 class an example, not {tuple(features.shape)}"
+                         f" and {labels.dtype} {tuple(labels.shape)}")  # fmt: skip
+    if not len(labels):
+        raise ValueError("a probe needs at least one labelled example, and there is none")
+    bad = int((~features.isfinite()).any(1).sum())
+    if bad:
+        raise ValueError(f"the features of {bad} of {len(features)} examples are not finite: the encoder has diverged")
+
+
+def first_argmax(scores: Tensor) -> Tensor:
+    """(N,) the first of the highest; `argmax` promises nothing about ties."""
+    return (scores == scores.amax(1, keepdim=True)).to(torch.int8).argmax(1)
+
+
+def macro_f1(predicted: Tensor, labels: Tensor) -> float:
+    values = []
+    for label in torch.cat([predicted, labels]).unique():
+        is_label, was_predicted = labels == label, predicted == label
+        values.append(2 * (is_label & was_predicted).sum() / (is_label.sum() + was_predicted.sum()))
+    return float(torch.stack(values).double().mean())
+
+
+def working_dtype(features: Tensor) -> torch.dtype:
+    """float64, in which the solvers reach the same optimum everywhere; float32 where the device has none."""
+    return torch.float32 if features.device.type == "mps" else torch.float64
+
+
+class Standardiser:
+    """(x - mean) / standard deviation, with the statistics of the training features; constant columns become 0."""
+
+    def __init__(self, features: Tensor):
+        self.mean = features.mean(0)
+        deviation = features.std(0, correction=0)
+        constant = deviation <= 1e-12 * features.abs().amax(0)
+        self.inverse = torch.where(constant, 0.0, 1 / deviation.where(~constant, 1.0))
+
+    def __call__(self, features: Tensor) -> Tensor:
+        return (features.to(self.mean.dtype) - self.mean) * self.inverse

@@ -1,0 +1,44 @@
+"""Features are pure functions of weights and data, and computing them leaves no trace."""
+
+import pytest
+import torch
+
+from lit_pretrain.downstream import fingerprint
+from lit_pretrain.downstream.features import FeatureStore, extract
+
+
+def test_extraction_is_eval_mode_and_leaves_no_trace(encoder, digits):
+    encoder.train()
+    encoder.blocks[0].eval()
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    found, again = (extract(encoder, digits, "train", 40) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert encoder.training and encoder.blocks[1][2].training and not encoder.blocks[0][2].training
+    assert found.vectors.shape == (40, 16) and torch.equal(found.vectors, again.vectors)
+    assert not found.vectors.requires_grad
+
+
+def test_a_layer_is_the_mean_of_its_units(encoder, digits):
+    batch = next(iter(digits.loader("test", shuffle=False)))
+    found = extract(encoder, digits, "test", layer="block00").vectors[: batch.num_examples]
+    torch.testing.assert_close(found, encoder.eval()(batch, layers=True).layers["block00"].detach())
+    with pytest.raises(ValueError, match=r"'block0'.*block00"):
+        extract(encoder, digits, "test", layer="block0")
+
+
+def test_stored_until_weights_or_data_change(encoder, digits, tmp_path, monkeypatch):
+    store = FeatureStore(tmp_path, digits, fingerprint.of_data(digits))
+    first = store.get(encoder, "train", 20)
+    monkeypatch.setattr("lit_pretrain.downstream.features.extract", None)  # a second call would fail
+    assert torch.equal(store.get(encoder, "train", 20).vectors, first.vectors)
+    monkeypatch.undo()
+    digits.seed = 1
+    assert not torch.equal(store.get(encoder, "train", 20).vectors, first.vectors)
+    digits.seed = 0
+    with torch.no_grad():
+        encoder.embedding.weight.mul_(2)
+    assert not torch.equal(store.get(encoder, "train", 20).vectors, first.vectors)
+    before = fingerprint.of_data(digits)
+    digits.dataset.tensors[0][0] += 1
+    assert fingerprint.of_data(digits) != before

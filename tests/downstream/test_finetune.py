@@ -1,0 +1,71 @@
+"""FineTune is an objective whose targets are labels."""
+
+import lightning as L
+import pytest
+import torch
+
+from lit_pretrain.callbacks.checkpoint import Checkpoint
+from lit_pretrain.downstream.finetune import FineTune
+from lit_pretrain.downstream.labelled import Labelled
+from lit_pretrain.downstream.task.classify import Classify
+from lit_pretrain.encoders.checkpoint import FromCheckpoint
+from lit_pretrain.io.checkpoint import load
+from lit_pretrain.io.pretrained import save_pretrained
+from lit_pretrain.optim.recipe import AdamW
+from lit_pretrain.part import spec
+
+QUIET = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+
+
+def fit(encoder, data, folder=None, steps=60):
+    model = FineTune(encoder, Classify(16, 10))
+    model.optim = AdamW(1e-2)
+    callbacks = [Checkpoint(every_n_steps=steps)] if folder else []
+    trainer = L.Trainer(max_steps=steps, max_epochs=-1, default_root_dir=folder, callbacks=callbacks,
+                        enable_checkpointing=bool(folder), **QUIET)  # fmt: skip
+    trainer.fit(model, datamodule=data)
+    return model, trainer
+
+
+def test_learns_and_reports_metrics(encoder, digits):
+    model, trainer = fit(encoder, Labelled(digits))
+    found = trainer.test(model, datamodule=trainer.datamodule, verbose=False)[0]
+    assert found["test/accuracy"] > 0.7 and 0.5 < found["test/macro_f1"] <= 1
+    assert found["test/task"] == found["test/loss"]
+    right = [out["predictions"].argmax(1) == out["labels"] for out in trainer.predict(model, trainer.datamodule)]
+    assert found["test/accuracy"] == pytest.approx(torch.cat(right).float().mean().item(), abs=1e-6)
+
+
+def test_unlabelled_batches_are_named(encoder, digits):
+    batch = next(iter(digits.loader("train", shuffle=False)))
+    batch.labels = None
+    with pytest.raises(ValueError, match="labelled batches"):
+        FineTune(encoder, Classify(16, 10)).loss(batch)
+
+
+def test_an_encoder_comes_from_a_run_a_file_or_a_folder_and_needs_it_no_more(encoder, digits, tmp_path):
+    fit(encoder, Labelled(digits), tmp_path / "run", steps=3)
+    save_pretrained(encoder, tmp_path / "exported")
+    batch = next(iter(digits.loader("train", shuffle=False)))
+    expected = encoder.eval()(batch).pooled
+    for path in (tmp_path / "run", tmp_path / "run/checkpoints/step-0000003.ckpt", tmp_path / "exported"):
+        again = FromCheckpoint(str(path))
+        assert type(again).__name__ == "Small" and spec(again) == spec(encoder)
+        assert torch.equal(again(batch).pooled, expected)
+    second, _ = fit(FromCheckpoint(str(tmp_path / "run")), Labelled(digits), tmp_path / "second", steps=2)
+    assert second.encoder.blocks[0][2].training  # it arrived in eval mode
+    for path in sorted((tmp_path / "run").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    assert torch.equal(load(tmp_path / "second").encoder.blocks[0][0].weight, second.encoder.blocks[0][0].weight)
+
+
+def test_nothing_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match=str(tmp_path)):
+        FromCheckpoint(str(tmp_path))
+
+
+def test_labelled_limits_the_training_split_only(digits):
+    data = Labelled(digits, limit=20)
+    counts = [sum(b.num_examples for b in data.loader(s, shuffle=False)) for s in ("train", "validation", "test")]
+    assert counts == [20, 359, 359]
+    assert data.num_classes == 10

@@ -1,0 +1,166 @@
+"""The table: complete, resumable cell by cell, selected on validation, the same each time."""
+
+import csv
+import json
+from collections import Counter
+
+import lightning as L
+import pytest
+import torch
+import yaml
+
+from lit_pretrain.callbacks.checkpoint import Checkpoint
+from lit_pretrain.downstream import protocol as module
+from lit_pretrain.downstream.cell import Subject
+from lit_pretrain.downstream.finetune import FineTune
+from lit_pretrain.downstream.protocol import Protocol, main
+from lit_pretrain.downstream.task.classify import Classify
+from lit_pretrain.downstream.tune import Budget
+from lit_pretrain.downstream.tuning.linear import Linear
+from lit_pretrain.optim.recipe import AdamW
+from lit_pretrain.part import build, spec
+
+ROWS = ["random init + linear probe", "pretrained + linear probe", "random init + kNN", "pretrained + kNN",
+        "from scratch", "fine-tuned"]  # fmt: skip
+
+
+def tiny(**changes) -> Protocol:
+    budget = Budget(learning_rates=(1e-3, 3e-3), epochs=1, min_steps=6, max_steps=12)
+    return Protocol(**{"labels": (30, "all"), "seeds": (0, 1), "budget": budget} | changes)
+
+
+@pytest.fixture
+def subject(encoder, digits) -> Subject:
+    return Subject("digits", encoder, digits)
+
+
+def test_the_table_is_complete(subject, tmp_path):
+    rows = tiny().evaluate([subject], tmp_path)
+    assert list(dict.fromkeys(row["row"] for row in rows)) == ROWS
+    assert len(rows) == 6 * 2 * 2 and {row["metric"] for row in rows} == {"accuracy", "macro_f1"}
+    assert all(row["n"] == 2 and row["seeds"] == [0, 1] and 0 <= row["mean"] <= 1 for row in rows)
+    assert json.loads((tmp_path / "results.json").read_text()) == rows
+    assert len(list(csv.DictReader((tmp_path / "table.csv").open()))) == len(rows)
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert [line.split("|")[1].strip() for line in lines[4:]] == ROWS
+    assert (tmp_path / "table.png").stat().st_size > 1000
+    assert spec(build(yaml.safe_load((tmp_path / "protocol.yaml").read_text()))) == spec(tiny())
+    scratch = [row for row in rows if row["row"] == "from scratch" and row["metric"] == "accuracy"]
+    assert scratch[1]["mean"] > 0.2  # all labels; chance is 0.1
+
+
+def test_a_cut_run_goes_on_without_repeating(subject, tmp_path, monkeypatch):
+    whole = tiny().evaluate([subject], tmp_path / "whole")
+    done, probe = [], Protocol._probe
+
+    def cut(self, cell, features):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(cell)
+        return probe(self, cell, features)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Protocol, "_probe", cut)
+        with pytest.raises(KeyboardInterrupt):
+            tiny().evaluate([subject], tmp_path / "cut")
+    assert len(list((tmp_path / "cut/cells").glob("*.json"))) == 3
+    count = Counter()
+    for name in ("_probe", "_tune"):
+        ran = getattr(Protocol, name)
+        monkeypatch.setattr(Protocol, name, lambda *a, ran=ran, name=name: (count.update([name]), ran(*a))[1])
+    assert tiny().evaluate([subject], tmp_path / "cut") == whole  # and so the same results when repeated
+    assert count == {"_probe": 16 - 3, "_tune": 8}
+    tiny().evaluate([subject], tmp_path / "cut")
+    assert count == {"_probe": 16 - 3, "_tune": 8}
+    with torch.no_grad():  # other weights: the pretrained cells are measured again, the random ones are not
+        subject.encoder.embedding.weight.mul_(2)
+    tiny().evaluate([subject], tmp_path / "cut")
+    assert count == {"_probe": 16 - 3 + 8, "_tune": 8 + 4}
+
+
+def test_the_test_split_is_read_once_and_after_selection(subject, tmp_path):
+    tiny(probes=(), labels=(30,), seeds=(0,)).run([subject], tmp_path)
+    asked = subject.data.asked
+    first = asked[1:]  # the fingerprint reads the training split
+    assert asked[0] == "train"
+    assert first == ["train", "validation"] * 2 + ["test"] + ["train", "validation"] * 2 + ["test"]
+    subject.data.asked.clear()
+    tiny(tunings=(), labels=(30,), seeds=(0,)).run([subject], tmp_path)
+    assert Counter(asked)["test"] == 2  # one extraction for the random and one for the pretrained encoder
+
+
+def test_the_rate_is_the_best_on_validation(subject, tmp_path):
+    budget = Budget(learning_rates=(1e-7, 1e-2), min_steps=30, epochs=1)
+    for result in tiny(probes=(), labels=("all",), seeds=(0,), budget=budget).run([subject], tmp_path):
+        assert result["learning_rate"] == 1e-2
+        assert result["validation"]["0.01"] > result["validation"]["1e-07"]
+
+
+def test_other_tunings_name_their_rows(subject):
+    names = {cell.row for cell in tiny(probes=(), tunings=(Linear(),)).cells([subject])}
+    assert names == {"from scratch (Linear)", "fine-tuned (Linear)"}
+
+
+def test_label_choices_are_balanced_and_follow_the_seed(digits):
+    def chosen(seed):
+        digits.seed = seed
+        batches = list(digits.loader("train", shuffle=False, labelled=True, limit=30))
+        return torch.cat([b.index for b in batches]).tolist(), torch.cat([b.labels for b in batches])
+
+    (first, labels), (again, _), (other, _) = chosen(0), chosen(0), chosen(1)
+    assert first == again != other
+    assert labels.bincount().tolist() == [3] * 10
+
+
+def test_unlabelled_data_and_empty_protocols_are_named(subject, tmp_path):
+    subject.data.class_names = ()
+    with pytest.raises(ValueError, match="digits: the data have no labels"):
+        tiny().run([subject], tmp_path)
+    for wrong in ({"labels": ()}, {"seeds": ()}, {"probes": (), "tunings": ()}, {"labels": (0,)}):
+        with pytest.raises(ValueError, match="give"):
+            tiny(**wrong)
+    with pytest.raises(ValueError, match="learning_rates"):
+        Budget(learning_rates=(0.0,))
+
+
+@pytest.fixture
+def run(encoder, digits, tmp_path):
+    model = FineTune(encoder, Classify(16, 10))
+    model.optim = AdamW(1e-2)
+    quiet = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = L.Trainer(default_root_dir=tmp_path / "run", max_steps=5, callbacks=[Checkpoint(5)], **quiet)
+    trainer.fit(model, datamodule=digits)
+    return tmp_path / "run"
+
+
+FAST = ["--budget.max_steps", "2", "--budget.learning_rates", "[1e-3]", "--seeds", "0", "1", "--labels", "30"]
+
+
+def test_the_command(run, digits, tmp_path, capsys):
+    config = module.__file__.replace("lit_pretrain/downstream/protocol.py", "conf/downstream/protocol.yaml")
+    out = tmp_path / "out"
+    assert main(["--config", config, "--ckpt", str(run), "--out", str(out), *FAST]) == 0
+    printed = capsys.readouterr().out
+    assert all(row in printed for row in ROWS)
+    rows = json.loads((out / "results.json").read_text())
+    assert {(row["checkpoint"], row["labels"], row["n"]) for row in rows} == {("run", 30, 2)}
+    data = tmp_path / "data.yaml"
+    data.write_text(yaml.safe_dump({"data": spec(type(digits)(batch_size=32))}))
+    assert main(["--ckpt", str(run), str(run / "checkpoints/step-0000005.ckpt"), "--data", str(data), "--out", str(out),
+                 *FAST]) == 0  # fmt: skip
+    assert {row["checkpoint"] for row in json.loads((out / "results.json").read_text())} == {"run", "step-0000005.ckpt"}
+
+
+@pytest.mark.parametrize("wrong, says", [
+    (["--ckpt", "nowhere"], "nowhere"),
+    (["--ckpt", "RUN", "--labels", "some"], "labels"),
+    (["--ckpt", "RUN", "--data", "nowhere.yaml"], "nowhere.yaml"),
+    (["--ckpt", "RUN", "--budget.epocs", "3"], "epocs"),
+    (["--ckpt", "RUN", "--config", "nowhere.yaml"], "nowhere.yaml"),
+    (["--seeds", "0"], "ckpt"),
+])  # fmt: skip
+def test_mistakes_are_one_line(run, wrong, says, capsys, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert main([str(run) if word == "RUN" else word for word in wrong]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
