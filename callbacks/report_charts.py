@@ -1,13 +1,14 @@
 """Charts as inline SVG: they scale, follow the page's light or dark colours, and need no library to be seen."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 
 Points = Sequence[Sequence[float]]  # (x, y) pairs, x ascending
 
-WIDTH, HEIGHT = 540, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 118, 26, 40  # the right margin holds the names of the lines
+WIDTH, HEIGHT = 460, 270
+LEFT, RIGHT, TOP, BOTTOM = 46, 106, 26, 40  # the right margin holds the names of the lines
 COLOURS = 10  # --c0 to --c9 of the page's style
 
 
@@ -18,7 +19,7 @@ def line_chart(
 
     Args:
         title: above the chart.
-        series: name -> points.
+        series: name -> points; an empty name is not written.
         unit: of y, above the axis.
         baseline: a dashed line at each first value.
         dots: mark each point, with its value as a tooltip.
@@ -48,7 +49,8 @@ def line_chart(
         parts.append(f'<text class="tick" x="{across:.1f}" y="{bottom + 18}" text-anchor="middle">{number(x)}</text>')
     middle = (LEFT + right) / 2
     parts.append(f'<text class="unit" x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">optimiser step</text>')
-    heights = _apart([place(*points[-1])[1] + 4 for points in series.values()], gap=28)
+    labels = [[*textwrap.wrap(name, 14), number(points[-1][1], 4)] for name, points in series.items()]
+    heights = _apart([place(*points[-1])[1] for points in series.values()], [14 * len(lines) for lines in labels])
     for i, (name, points) in enumerate(series.items()):
         colour = f"var(--c{i % COLOURS})"
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
@@ -61,9 +63,9 @@ def line_chart(
             cx, cy = place(x, y)
             tip = f"<title>step {x:g}: {number(y, 4)}</title>"
             parts.append(f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="3.5" fill="{colour}">{tip}</circle>')
-        label = f'x="{right + 10}" y="{heights[i] - 5:.1f}"'
-        parts.append(f'<text class="name" style="fill:{colour}" {label}>{escape(name)}</text>')
-        parts.append(f'<text class="value" x="{right + 10}" y="{heights[i] + 9:.1f}">{number(points[-1][1], 4)}</text>')
+        for row, line in enumerate(labels[i]):
+            kind = 'class="value"' if row == len(labels[i]) - 1 else f'class="name" style="fill:{colour}"'
+            parts.append(f'<text {kind} x="{right + 10}" y="{heights[i] + 14 * row:.1f}">{escape(line)}</text>')
     return _figure(title, parts, WIDTH, HEIGHT)
 
 
@@ -120,19 +122,19 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - (abs(low) or 1) * 0.1, high + (abs(high) or 1) * 0.1)
 
 
-def _apart(heights: list[float], gap: float) -> list[float]:
-    """Move labels so that none overlaps the next and all stay in the chart."""
-    order = sorted(range(len(heights)), key=heights.__getitem__)
-    placed = dict.fromkeys(order, 0.0)
-    floor = TOP + 5.0
+def _apart(wanted: list[float], sizes: list[int]) -> list[float]:
+    """First base lines of labels, as near to the wanted heights as they can be without overlap and in the chart."""
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    tops = [0.0] * len(wanted)
+    free = TOP
     for i in order:
-        placed[i] = floor = max(heights[i], floor)
-        floor += gap
-    ceiling = HEIGHT - BOTTOM + 2.0
+        tops[i] = free = max(wanted[i] - sizes[i] / 2, free)
+        free += sizes[i] + 2
+    free = HEIGHT - BOTTOM + 6
     for i in reversed(order):
-        placed[i] = ceiling = min(placed[i], ceiling)
-        ceiling -= gap
-    return [placed[i] for i in range(len(heights))]
+        tops[i] = free = min(tops[i], free - sizes[i])
+        free -= 2
+    return [top + 11 for top in tops]
 
 
 def _figure(title: str, parts: list[str], width: int, height: int) -> str:

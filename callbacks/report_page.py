@@ -28,7 +28,7 @@ figure, .tiles li, .scroll, details { background:var(--card); border:1px solid v
 .tiles li { padding:12px 16px; flex:1 1 150px }
 .tiles b { display:block; font-size:1.5rem; font-weight:600; letter-spacing:-.02em; font-variant-numeric:tabular-nums }
 .tiles span { color:var(--soft); font-size:.85rem }
-.grid2 { display:grid; grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr)); gap:16px }
+.grid2 { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr)); gap:16px }
 figure { margin:0; padding:14px 16px 10px }
 figcaption { font-weight:600; margin-bottom:8px }
 svg { display:block; width:100%; height:auto; overflow:visible }
@@ -54,7 +54,7 @@ details { padding:12px 16px; margin-top:12px }
 summary { cursor:pointer; font-weight:600 }
 pre { overflow-x:auto; font:13px/1.5 ui-monospace,Menlo,Consolas,monospace; margin:12px 0 0 }
 @media (max-width:560px) { main { padding:24px 14px 48px } h1 { font-size:1.55rem }
-  figure { padding:12px 10px 8px } svg text { font-size:15px } th, td { padding:8px 12px } }
+  figure { padding:12px 10px 8px } svg text { font-size:13.5px } th, td { padding:8px 12px } }
 """
 
 

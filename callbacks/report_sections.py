@@ -12,8 +12,8 @@ from lit_pretrain.callbacks.report_page import score_table, table
 THROUGHPUT = {
     "throughput/units_per_s": ("Units", "units per second"),
     "throughput/examples_per_s": ("Examples", "examples per second"),
-    "throughput/data_wait": ("Waiting for data", "share of the time"),
-    "throughput/mfu": ("Model FLOPs utilisation", "share of a matrix product's rate"),
+    "throughput/data_wait": ("Waiting for data", "% of the time"),
+    "throughput/mfu": ("Model FLOPs utilisation", "% of a matrix product's rate"),
 }
 OPTIMISATION = {
     "learning rate": ("Learning rate", "rate of the last parameter group"),
@@ -25,11 +25,11 @@ OPTIMISATION = {
 
 def charts(curves: Mapping[str, Points], wanted: Mapping[str, tuple[str, str]]) -> list[str]:
     """One chart for each wanted metric that was recorded."""
-    return [
-        line_chart(title, {_words(name.split("/")[-1]): curves[name]}, unit)
-        for name, (title, unit) in wanted.items()
-        if name in curves
-    ]
+    made = []
+    for name, (title, unit) in wanted.items():
+        scale = 100 if unit.startswith("%") else 1
+        made.append(line_chart(title, {"": [(step, scale * value) for step, value in curves.get(name, ())]}, unit))
+    return made
 
 
 def loss_charts(curves: Mapping[str, Points]) -> list[str]:
@@ -86,8 +86,7 @@ def results(path: Path) -> str:
         named = [row | {"row": f"{row['checkpoint']}: {row['row']}"} if several else row for row in rows]
         for metric in dict.fromkeys(row["metric"] for row in rows):
             spread = f"mean ± spread over {rows[0].get('n', 1)} seeds"
-            caption = f"{title}: " if title else ""
-            caption += f"{_words(metric)} (%), {spread}"
+            caption = f"{title + ': ' if title else ''}{_words(metric)} (%), {spread}"
             tables.append(score_table(caption, [row for row in named if row["metric"] == metric]))
     return f"<section><h2>Results</h2><p>On the test split.</p>{''.join(tables)}</section>"
 
@@ -112,7 +111,7 @@ def tiles(history: History) -> list[tuple[str, str]]:
     if "throughput/units_per_s" in last:
         found.append(("units per second", number(last["throughput/units_per_s"], 4)))
     if "throughput/mfu" in last:
-        found.append(("FLOPs utilisation", f"{last['throughput/mfu']:.0%}"))
+        found.append(("FLOPs utilisation", f"{last['throughput/mfu']:.1%}"))
     return found
 
 

@@ -22,14 +22,17 @@ class DataModule(Recorded, L.LightningDataModule):
         return len(self.class_names)
 
     @abstractmethod
-    def loader(self, split: str, *, shuffle: bool, labelled: bool = False, limit: int | None = None) -> ResumableLoader:
+    def loader(
+        self, split: str, *, shuffle: bool, labelled: bool = False, limit: int | None = None, seed: int = 0
+    ) -> ResumableLoader:
         """A loader over a split.
 
         Args:
             split: "train", "validation" or "test".
             shuffle: a new order each epoch; otherwise source order.
             labelled: one sample an example with its label (long examples are cut); otherwise all of the data.
-            limit: the first so many examples of a seeded class-balanced choice; None: all.
+            limit: so many examples, balanced over the classes; None: all.
+            seed: of the choice of `limit` examples.
         """
 
     def adopt(self, pretraining: "DataModule") -> None:
