@@ -28,6 +28,7 @@ class Checkpoint(LastCallback):  # Lightning runs these after all other callback
             raise ValueError(f"every_n_steps={every_n_steps} and keep={keep} must be at least 1")
         self.every_n_steps, self.keep = every_n_steps, keep
         self._saved = -1
+        self._after_validation = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._saved = trainer.global_step
@@ -37,7 +38,16 @@ class Checkpoint(LastCallback):  # Lightning runs these after all other callback
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
         # Accumulated gradients are not saved, so only steps that have just ended are.
-        if trainer.global_step != self._saved and trainer.global_step % self.every_n_steps == 0:
+        if trainer.global_step == self._saved or trainer.global_step % self.every_n_steps:
+            return
+        # A resumed run does not validate its first step again, so what validation finds must be in the file.
+        self._after_validation = trainer.fit_loop.epoch_loop._should_check_val_fx(trainer.fit_loop._data_fetcher)
+        if not self._after_validation:
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._after_validation:
+            self._after_validation = False
             self._save(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

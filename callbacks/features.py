@@ -3,6 +3,7 @@
 Legend: N examples, D width, U units of a batch, B examples of a batch.
 """
 
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -63,43 +64,35 @@ class LabelledView:
             raise ValueError("a probe needs labelled data: give it `data`, or train on a datamodule of lit_pretrain")
         return data
 
-    def _prepare(self, trainer: L.Trainer) -> DataModule:
-        data = self._data(trainer)
-        if data is trainer.datamodule or self._ready:
-            return data
-        try:
-            if isinstance(trainer.datamodule, DataModule):
-                data.adopt(trainer.datamodule)
-            if trainer.local_rank == 0:
-                data.prepare_data()
-        finally:
-            trainer.strategy.barrier()  # also after a failure: the other ranks wait here
-        data.trainer = trainer
-        data.setup("fit")
-        self._ready = True
-        return data
-
     def _gather(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str) -> tuple[Tensor, Tensor]:
-        if trainer.world_size == 1:
-            features, labels, _ = self._share(trainer, pl_module, split)
-            return features, labels
-        try:
-            share = self._share(trainer, pl_module, split)
-        except Exception as error:  # told to all ranks, which would wait for this one otherwise
-            share = f"rank {trainer.global_rank}: {error}"
-        shares: list[Any] = [None] * trainer.world_size
-        torch.distributed.all_gather_object(shares, share if isinstance(share, str) else tuple(x.cpu() for x in share))
-        if failed := [s for s in shares if isinstance(s, str)]:
-            raise ValueError("; ".join(failed))
+        data = self._data(trainer)
+        own = data is not trainer.datamodule and not self._ready
+        together(trainer, lambda: self._download(trainer, data) if own else None)  # the first rank before the others
+        shares = together(trainer, lambda: self._share(trainer, pl_module, data, split))
         features, labels, index = (torch.cat(column) for column in zip(*shares, strict=True))
-        first = {number: row for row, number in reversed(list(enumerate(index.tolist())))}
-        rows = torch.tensor([first[number] for number in sorted(first)])  # ranks may hold the same example
-        return features[rows].to(pl_module.device), labels[rows].to(pl_module.device)
+        if trainer.world_size > 1:
+            first = {number: row for row, number in reversed(list(enumerate(index.tolist())))}
+            rows = [first[number] for number in sorted(first)]  # ranks may hold the same example
+            features, labels = features[rows], labels[rows]
+        if not len(labels):
+            raise ValueError(f"{type(data).__name__} has no labelled examples in split {split!r}")
+        return features.to(pl_module.device), labels.to(pl_module.device)
 
-    def _share(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str) -> tuple[Tensor, Tensor, Tensor]:
-        """What this rank's loader gives: features, labels, index."""
-        data = self._prepare(trainer)
-        rows: list[tuple[Tensor, Tensor, Tensor]] = []
+    def _download(self, trainer: L.Trainer, data: DataModule) -> None:
+        if isinstance(trainer.datamodule, DataModule):
+            data.adopt(trainer.datamodule)
+        if trainer.local_rank == 0:
+            data.prepare_data()
+
+    def _share(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What this rank's loader gives, on the host: features, labels, index."""
+        if data is not trainer.datamodule and not self._ready:
+            data.trainer = trainer
+            data.setup("fit")
+            self._ready = True
+        rows = [(torch.empty(0, pl_module.encoder.dim), *torch.empty(2, 0, dtype=torch.long))]
         for batch in data.loader(split, shuffle=False, labelled=True, limit=self.limit):
             if batch.labels is None:
                 raise ValueError(f"{type(data).__name__} has no labels in split {split!r}: give the probe a labelled"
@@ -110,12 +103,8 @@ class LabelledView:
             with trainer.precision_plugin.forward_context():
                 encoded = pl_module.encode(batch, layers=self.layer is not None)
             index = batch.labels if batch.index is None else batch.index
-            rows.append((self._pool(encoded), batch.labels, index))
-        if not rows and trainer.world_size == 1:
-            raise ValueError(f"{type(data).__name__} has no labelled examples in split {split!r}")
-        if not rows:  # another rank has them
-            return torch.empty(0, pl_module.encoder.dim), *torch.empty(2, 0, dtype=torch.long)
-        features, labels, index = zip(*rows, strict=True)
+            rows.append((self._pool(encoded).cpu(), batch.labels.cpu(), index.cpu()))
+        features, labels, index = zip(*(rows[1:] or rows), strict=True)
         return torch.cat(features), torch.cat(labels), torch.cat(index)
 
     def _pool(self, encoded: Encoded) -> Tensor:
@@ -128,3 +117,18 @@ class LabelledView:
         sums.index_add_(0, encoded.example_of_unit, units)
         counts = torch.bincount(encoded.example_of_unit, minlength=len(sums)).clamp(min=1)
         return sums / counts[:, None]
+
+
+def together(trainer: L.Trainer, work: Callable[[], Any]) -> list[Any]:
+    """What `work` gives on each rank. A failure on one is raised on all, so that none waits for another."""
+    if trainer.world_size == 1:
+        return [work()]
+    try:
+        own = (work(), None)
+    except Exception as error:
+        own = (None, f"rank {trainer.global_rank}: {error}")
+    every: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(every, own)
+    if failed := [reason for _, reason in every if reason is not None]:
+        raise ValueError("; ".join(failed))
+    return [given for given, _ in every]

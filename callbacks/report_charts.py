@@ -51,7 +51,7 @@ def line_chart(
     parts.append(f'<text class="unit" x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">optimiser step</text>')
     labels = [[*textwrap.wrap(name, 14), number(points[-1][1], 4)] for name, points in series.items()]
     heights = _apart([place(*points[-1])[1] for points in series.values()], [14 * len(lines) for lines in labels])
-    for i, (name, points) in enumerate(series.items()):
+    for i, points in enumerate(series.values()):
         colour = f"var(--c{i % COLOURS})"
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
         if baseline and len(points) > 1:

@@ -3,14 +3,11 @@
 A modality joins by its file in conf/quickstart, which is a configuration of `fit` like any other.
 """
 
-import html
-import sys
 import time
 from argparse import ArgumentParser
 from pathlib import Path
 
 from lit_pretrain import cli, conf
-from lit_pretrain.callbacks.report import write_report
 from lit_pretrain.downstream import protocol
 from lit_pretrain.io.checkpoint import KEY, latest, read
 

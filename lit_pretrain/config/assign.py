@@ -1,5 +1,6 @@
 """Overrides, laid into the tree with the class signatures at hand."""
 
+import re
 from copy import deepcopy
 from typing import Any
 
@@ -13,18 +14,21 @@ from lit_pretrain.config.schema import (
     Schema,
     child,
     classes,
-    expand,
     fits,
     is_class,
     items,
+    keys_at,
     locate,
+    misfit,
     schema,
-    shown,
     signature,
+    written_out,
 )
-from lit_pretrain.config.tree import Path, Tree, merge, names_class, paths
+from lit_pretrain.config.tree import Path, Tree, class_paths, merge
 from lit_pretrain.config.words import COMMAND_LINE, Override
 from lit_pretrain.part import spec, trust
+
+CONSTANTS = ("null", "true", "false")  # these are never names of classes
 
 
 def assign(tree: Tree, overrides: list[Override], root: Schema) -> None:
@@ -42,7 +46,7 @@ def assign(tree: Tree, overrides: list[Override], root: Schema) -> None:
 def _assign(tree: Tree, override: Override, root: Schema) -> None:
     node, annotation, path = tree.root, root, ()
     for i, key in enumerate(override.key):
-        node, annotation, path = _enter(node, annotation, path, override)
+        node, annotation, path = _enter(tree, node, annotation, path, override)
         keys = schema(node, annotation)
         if keys and not keys.open and key not in keys.arguments:
             raise Mistake(f"{_flag(override)}: {keys.owner} has no {key!r}{nearest(key, keys.arguments)}"
@@ -53,25 +57,29 @@ def _assign(tree: Tree, override: Override, root: Schema) -> None:
         if key not in node or node[key] is None:
             default = keys.arguments[key].default if keys and key in keys.arguments else None
             node[key] = _beginning(kind, default)
-        elif is_class(node[key], kind):
-            node[key] = {"class_path": expand(node[key], classes(kind))}
+        node[key] = written_out(tree, path, node[key], kind)
         node, annotation = node[key], kind
-    value = _value(override, kind)
+    value = _value(tree, path, override, kind)
     if override.append:
         old = node.get(key)
         old = [] if old is None else old if isinstance(old, list) else [old]
         value = [*old, *(value if isinstance(value, list) else [value])]
     elif isinstance(value, dict) and "class_path" in value:
+        tree.mark(path, value, override.origin)
+        keys_at(tree, path, value, kind)
         value = _with_kept_arguments(node.get(key), value)
+    elif isinstance(value, dict) and class_paths(node.get(key)):
+        value = merge(node[key], value if "init_args" in value else {"init_args": value})
     node[key] = value
     tree.mark(path, value, override.origin)
 
 
-def _enter(node: Any, annotation: Any, path: Path, override: Override) -> tuple[dict, Any, Path]:
+def _enter(tree: Tree, node: Any, annotation: Any, path: Path, override: Override) -> tuple[dict, Any, Path]:
     """The dict that holds the arguments: of a list its last item, of a class its init_args."""
     if isinstance(node, list) and node:
         node, annotation, path = node[-1], items(annotation), (*path, len(node) - 1)
     if isinstance(node, dict) and "class_path" in node:
+        keys_at(tree, path, node, annotation)
         annotation = child(node, annotation, "init_args")
         node, path = node.setdefault("init_args", {}), (*path, "init_args")
     if isinstance(node, dict) and (not classes(annotation) or schema(node, annotation)):
@@ -90,31 +98,27 @@ def _beginning(annotation: Any, default: Any) -> Any:
     return plain
 
 
-def _value(override: Override, annotation: Any) -> Any:
+def _value(tree: Tree, path: Path, override: Override, annotation: Any) -> Any:
     """The text as YAML, or as it stands where only that has the right type."""
     kind = items(annotation) if override.append and not classes(annotation) else annotation
-    if is_class(override.text, kind) and override.text[:1] not in "{[" and override.text not in ("null", "true", "false"):
-        path = expand(override.text, classes(kind))
-        _trust_typed(path, override)
-        return {"class_path": path}
+    if is_class(override.text, kind) and re.fullmatch(r"[\w.]+", override.text) and override.text not in CONSTANTS:
+        tree.mark(path, override.text, override.origin)
+        named = written_out(tree, path, override.text, kind)
+        _trust_typed(named, override)
+        return named
     value = _parsed(override.text)
-    for below in paths(value):
-        if below and below[-1] == "class_path":
-            holder = value
-            for step in below:
-                holder = holder[step]
-            _trust_typed(holder, override)
-    if names_class(value) or "${" in override.text or fits(value, kind):
+    _trust_typed(value, override)
+    if class_paths(value) or "${" in override.text or fits(value, annotation if isinstance(value, list) else kind):
         return value
-    if fits(override.text, kind) or fits([value], annotation):
-        return override.text if fits(override.text, kind) else value
-    raise Mistake(f"{_flag(override)}: {override.text!r} is not {shown(kind)} ({override.origin})")
+    if fits(override.text, kind):
+        return override.text
+    raise Mistake(f"{_flag(override)}: {misfit(override.text, kind)} ({override.origin})")
 
 
-def _trust_typed(path: Any, override: Override) -> None:
+def _trust_typed(value: Any, override: Override) -> None:
     """Who types a class path trusts it; a file or a variable that names it does not."""
     if override.origin == COMMAND_LINE:
-        trust([str(path)])
+        trust(class_paths(value))
 
 
 def _parsed(text: str) -> Any:

@@ -57,7 +57,8 @@ def _read(path: Path) -> dict[str, Any]:
         line = f", line {mark.line + 1}" if mark else ""
         raise Mistake(f"{_shown(path)}{line}: {getattr(error, 'problem', None) or one_line(error)}") from error
     except OmegaConfBaseException as error:
-        raise Mistake(f"{_shown(path)}: {one_line(error)}") from error
+        reason = one_line(str(error).split("full_key")[0])
+        raise Mistake(f"{_shown(path)}: {error.full_key}: {reason}") from error
     if not isinstance(tree, dict):
         raise Mistake(f"{_shown(path)}: expected keys and values at the top, found a list")
     return tree

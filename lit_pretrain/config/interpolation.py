@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lit_pretrain.config.mistake import Mistake, nearest, one_line
-from lit_pretrain.config.schema import REQUIRED, Schema, child, classes, expand, is_class, schema
+from lit_pretrain.config.schema import REQUIRED, Schema, child, is_class, keys_at, written_out
 from lit_pretrain.config.tree import Path, Tree, dotted, paths
 from lit_pretrain.part import spec
 
@@ -38,28 +38,27 @@ def _supply(tree: Tree, root: Schema, target: Path, holder: Path) -> None:
         if isinstance(node, str) and "${" in node:
             return  # behind another reference: OmegaConf follows it
         if is_class(node, annotation):
-            node = {"class_path": expand(node, classes(annotation))}
-            _set(tree.root, target[:i], node)
-        keys = schema(node, annotation)
+            node = written_out(tree, target[:i], node, annotation)
+            _at(tree.root, target[: i - 1])[target[i - 1]] = node
+        keys = keys_at(tree, target[:i], node, annotation)
         if not _has(node, step):
             default = keys.arguments[step].default if keys and step in keys.arguments else REQUIRED
             if default is REQUIRED or not isinstance(node, dict):
                 known = [*(keys.arguments if keys else ()), *(node if isinstance(node, dict) else ())]
-                raise Mistake(f"{dotted(holder)}: ${{{dotted(target)}}} refers to nothing: {dotted(target[:i]) or 'the top'}"
-                              f" has no {step!r}{nearest(str(step), known)}{tree.where(holder)}")  # fmt: skip
+                owner = dotted(target[:i]) or "the top"
+                raise Mistake(f"{dotted(holder)}: ${{{dotted(target)}}} refers to nothing: {owner} has no {step!r}"
+                              f"{nearest(str(step), known)}{tree.where(holder)}")  # fmt: skip
             node[step] = spec(default)
         node, annotation = node[step], child(node, annotation, step)
 
 
 def _has(node: Any, step: str | int) -> bool:
-    return step in node if isinstance(node, dict) else isinstance(node, list) and isinstance(step, int) and step < len(node)
+    if isinstance(node, list):
+        return isinstance(step, int) and step < len(node)
+    return isinstance(node, dict) and step in node
 
 
 def _at(node: Any, path: Path) -> Any:
     for step in path:
         node = node[step]
     return node
-
-
-def _set(node: Any, path: Path, value: Any) -> None:
-    _at(node, path[:-1])[path[-1]] = value

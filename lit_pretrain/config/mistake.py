@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 class Mistake(Exception):
-    """Ends the command with this one line and exit code 2. No ValueError: parsers swallow those to try the next type."""
+    """Ends the command with this one line and exit code 2. No ValueError: parsers swallow those and try on."""
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import PurePath
 from types import ModuleType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -13,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_ty
 from jsonargparse import ArgumentParser
 
 from lit_pretrain.config.mistake import Mistake, nearest, one_line
+from lit_pretrain.config.tree import Path, Tree, dotted
 from lit_pretrain.part import TRUSTED
 
 REQUIRED = inspect.Parameter.empty
@@ -91,6 +93,7 @@ def expand(name: str, types: tuple[type, ...]) -> str:
     return f"{known[name].__module__}.{known[name].__qualname__}"
 
 
+@cache
 def signature(owner: Callable) -> Schema:
     """The arguments of a class, including those that its parents take where it passes **kwargs on."""
     functions = [base.__dict__.get("__init__") for base in owner.__mro__[:-1]] if inspect.isclass(owner) else [owner]
@@ -128,6 +131,26 @@ def schema(node: Any, annotation: Any) -> Schema | None:
             if dataclasses.is_dataclass(member):
                 return signature(member)
     return None
+
+
+def keys_at(tree: Tree, path: Path, node: Any, annotation: Any) -> Schema | None:
+    """The same for the node at `path`; a mistake in its class path says where it was written."""
+    try:
+        return schema(node, annotation)
+    except Mistake as mistake:
+        raise Mistake(f"{dotted(path)}: {mistake}{tree.where((*path, 'class_path'))}") from mistake
+
+
+def written_out(tree: Tree, path: Path, node: Any, annotation: Any) -> Any:
+    """A class given as plain text as a node with a class_path; all else as it is."""
+    if not is_class(node, annotation):
+        return node
+    try:
+        named = {"class_path": expand(node, classes(annotation))}
+    except Mistake as mistake:
+        raise Mistake(f"{dotted(path)}: {mistake}{tree.where(path)}") from mistake
+    tree.mark(path, named, tree.origin.get(path, ""))
+    return named
 
 
 def members(annotation: Any) -> tuple[Any, ...]:
@@ -182,6 +205,12 @@ def fits(value: Any, annotation: Any) -> bool:
     except Exception:  # its error types differ between versions
         return False
     return True
+
+
+def misfit(value: Any, annotation: Any) -> str:
+    """That a value has the wrong type, and the nearest choice where there are some."""
+    choices = [c for member in members(annotation) if get_origin(member) is Literal for c in get_args(member)]
+    return f"{value!r} is not {shown(annotation)}{nearest(str(value), map(str, choices))}"
 
 
 def shown(annotation: Any) -> str:

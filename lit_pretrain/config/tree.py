@@ -20,7 +20,7 @@ class Tree:
         self.origin: dict[Path, str] = {}
 
     def lay(self, layer: dict[str, Any], origin: str) -> None:
-        """Merge a layer: dicts deeply, except that a node whose class changes drops the old arguments; lists replace."""
+        """Merge a layer: dicts deeply, but a node whose class changes drops the old arguments; lists replace."""
         self.root = merge(self.root, layer)
         self.mark((), layer, origin)
 
@@ -36,6 +36,9 @@ class Tree:
 
 
 def merge(old: Any, new: Any) -> Any:
+    """`new` laid over `old`, as `Tree.lay` says."""
+    if isinstance(old, str) and isinstance(new, dict) and "init_args" in new:
+        old = {"class_path": old}  # a class in short form, whose arguments a later layer gives
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return deepcopy(new)
     if "class_path" in old and "class_path" in new and old["class_path"] != new["class_path"]:
@@ -55,8 +58,9 @@ def dotted(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def names_class(value: Any) -> bool:
-    """Whether a class path stands anywhere in it."""
+def class_paths(value: Any) -> list[str]:
+    """All class paths that stand anywhere in it."""
     if isinstance(value, dict):
-        return "class_path" in value or any(map(names_class, value.values()))
-    return isinstance(value, list) and any(map(names_class, value))
+        own = [str(value["class_path"])] if "class_path" in value else []
+        return own + [path for child in value.values() for path in class_paths(child)]
+    return [path for child in value for path in class_paths(child)] if isinstance(value, list) else []

@@ -25,14 +25,14 @@ class Features(NamedTuple):
 
 @torch.no_grad()
 def extract(
-    encoder: Encoder, data: DataModule, split: str, limit: int | None = None, layer: str | None = None
+    encoder: Encoder, data: DataModule, split: str, limit: int | None = None, seed: int = 0, layer: str | None = None
 ) -> Features:
     """Features of a labelled split in source order, in eval mode; modes and random states are as before afterwards.
 
     Args:
         encoder: on any device.
         data: set up.
-        split, limit: see `DataModule.loader`.
+        split, limit, seed: see `DataModule.loader`.
         layer: mean over an example's units of this named layer; None: the pooled vector.
     """
     device = next(encoder.parameters()).device
@@ -40,7 +40,7 @@ def extract(
     encoder.eval()
     vectors, labels = [], []
     try:
-        for batch in data.loader(split, shuffle=False, labelled=True, limit=limit):
+        for batch in data.loader(split, shuffle=False, labelled=True, limit=limit, seed=seed):
             vectors.append(_vectors(encoder, batch.to(device), layer).float().cpu())
             labels.append(batch.labels.cpu())
     finally:
@@ -61,14 +61,16 @@ class FeatureStore:
     def __init__(self, folder: Path, data: DataModule, data_hash: str):
         self.folder, self.data, self.data_hash = folder, data, data_hash
 
-    def get(self, encoder: Encoder, split: str, limit: int | None = None, layer: str | None = None) -> Features:
+    def get(
+        self, encoder: Encoder, split: str, limit: int | None = None, seed: int = 0, layer: str | None = None
+    ) -> Features:
         """See `extract`."""
-        choice = None if limit is None else (limit, self.data.seed)  # which examples a limit keeps depends on the seed
+        choice = None if limit is None else (limit, seed)  # without a limit the seed chooses nothing
         path = self.folder / f"{digest(of_weights(encoder), self.data_hash, split, choice, layer)}.safetensors"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(f".{os.getpid()}.partial")
-            save_file(extract(encoder, self.data, split, limit, layer)._asdict(), partial)
+            save_file(extract(encoder, self.data, split, limit, seed, layer)._asdict(), partial)
             os.replace(partial, path)
         return Features(**load_file(path))
 

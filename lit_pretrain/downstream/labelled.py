@@ -12,11 +12,12 @@ class Labelled(DataModule):
         like: checkpoint or run folder whose data's traits (such as the tokenizer) are taken over; it should be the
             one that the encoder comes from.
         limit: train on so many examples, balanced over the classes; None: all.
+        seed: of their choice.
     """
 
-    def __init__(self, data: DataModule, like: str | None = None, limit: int | None = None):
+    def __init__(self, data: DataModule, like: str | None = None, limit: int | None = None, seed: int = 0):
         super().__init__()
-        self.data, self.like, self.limit = data, like, limit
+        self.data, self.like, self.limit, self.seed = data, like, limit, seed
         if like is not None and (pretraining := load_data(like)) is not None:
             data.adopt(pretraining)
 
@@ -24,9 +25,12 @@ class Labelled(DataModule):
     def class_names(self) -> tuple[str, ...]:
         return self.data.class_names
 
-    def loader(self, split: str, *, shuffle: bool, labelled: bool = True, limit: int | None = None) -> ResumableLoader:
-        limit = self.limit if limit is None and split == "train" else limit
-        return self.data.loader(split, shuffle=shuffle, labelled=True, limit=limit)
+    def loader(
+        self, split: str, *, shuffle: bool, labelled: bool = True, limit: int | None = None, seed: int = 0
+    ) -> ResumableLoader:
+        if limit is None and split == "train":
+            limit, seed = self.limit, self.seed
+        return self.data.loader(split, shuffle=shuffle, labelled=True, limit=limit, seed=seed)
 
     def prepare_data(self) -> None:
         self.data.prepare_data()

@@ -1,16 +1,19 @@
 """The protocol: what is compared, with how many labels, over which seeds, and what each may spend."""
 
-import sys
+import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser
-from omegaconf import OmegaConf
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lit_pretrain.config.compose import compose
+from lit_pretrain.config.mistake import Mistake, one_line
+from lit_pretrain.config.schema import Argument, Schema, signature
+from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream import fingerprint, table
 from lit_pretrain.downstream.cell import Cell, CellStore, Count, Subject
 from lit_pretrain.downstream.features import FeatureStore
@@ -20,10 +23,23 @@ from lit_pretrain.downstream.tuning.base import Tuning
 from lit_pretrain.downstream.tuning.full import Full
 from lit_pretrain.encoders.checkpoint import FromCheckpoint
 from lit_pretrain.io.checkpoint import SUFFIX, checkpoints, load_data
-from lit_pretrain.part import Recorded, build, spec
+from lit_pretrain.part import Recorded, build, class_path, spec
 from lit_pretrain.probes.base import Probe
 from lit_pretrain.probes.knn import KNNProbe
 from lit_pretrain.probes.logistic import LogisticProbe
+
+LISTS = ("--ckpt", "--labels", "--seeds")  # options that take several values
+HELP = """usage: lit-pretrain evaluate --ckpt PATH ... [options]
+
+  --ckpt PATH ...       checkpoints, run folders, exported folders or names on the hub
+  --config FILE         a protocol, such as conf/downstream/protocol.yaml; may be repeated
+  --data FILE           labelled data; default: those of the checkpoint. --data.KEY VALUE sets a key of them
+  --out FOLDER          where cells, table and plot are written; the same command in the same folder goes on
+  --labels 100 all      numbers of training labels
+  --seeds 0 1 2         each cell is repeated with these
+  --budget.KEY VALUE    learning_rates, epochs, min_steps, max_steps, precision of every fine-tuning
+  --layer, --probes, --tunings   see lit-pretrain show Protocol
+"""
 
 
 class Protocol(Recorded):
@@ -93,7 +109,6 @@ class Protocol(Recorded):
                 key = self._key(cell, weights[number], features[number].data_hash)
                 result = store.read(key)
                 if result is None:
-                    cell.subject.data.seed = cell.seed
                     result = self._probe(cell, features[number]) if isinstance(cell.way, Probe) else self._tune(cell)
                     store.write(key, result)
                 # How a cell is called may change; what was measured does not.
@@ -119,7 +134,7 @@ class Protocol(Recorded):
     def _probe(self, cell: Cell, features: FeatureStore) -> dict[str, Any]:
         probe = build(spec(cell.way))
         encoder = cell.encoder().to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
-        train = features.get(encoder, "train", cell.limit, self.layer)
+        train = features.get(encoder, "train", cell.limit, cell.seed, self.layer)
         probe.fit(*train, validation=features.get(encoder, "validation", layer=self.layer))
         test = features.get(encoder, "test", layer=self.layer)
         return {"metrics": dict(probe.score(*test)), "protocol": probe.protocol()}
@@ -131,14 +146,15 @@ class Protocol(Recorded):
 # ---- lit-pretrain evaluate ------------------------------------------------------------------------------------------
 
 
-def subject(path: str, data: dict[str, Any] | None = None, name: str | None = None) -> Subject:
-    """What `path` (run folder, checkpoint, exported folder) is tested on.
+def subject(path: str, data: dict[str, Any] | None, name: str) -> Subject:
+    """What stands at `path` (see `FromCheckpoint`) and the data it is tested on.
 
     Args:
         path: see `FromCheckpoint`.
         data: spec of labelled data; None: the data that the checkpoint was trained on.
-        name: in tables; default: the last part of the path.
+        name: in tables.
     """
+    encoder = FromCheckpoint(path)
     ours = Path(path).suffix == SUFFIX or bool(checkpoints(path))
     pretraining = load_data(path) if ours else None
     tested = pretraining if data is None else build(data)
@@ -148,41 +164,53 @@ def subject(path: str, data: dict[str, Any] | None = None, name: str | None = No
         tested.adopt(pretraining)
     tested.prepare_data()
     tested.setup("test")
-    return Subject(name or Path(path).name, FromCheckpoint(path), tested)
+    return Subject(name, encoder, tested)
 
 
-def main(argv: list[str]) -> int:
-    """`lit-pretrain evaluate`: the exit code."""
-    about = "Measure checkpoints by a declared protocol; the same command goes on where it was cut."
-    parser = ArgumentParser(prog="lit-pretrain evaluate", exit_on_error=False, description=about)
-    parser.add_argument("--config", action="config", help="YAML with any of these arguments")
-    parser.add_argument("--ckpt", nargs="+", type=str, required=True, help="checkpoints, run folders, exported folders")
-    parser.add_argument("--data", type=str, help="YAML of a labelled datamodule; default: the checkpoint's own data")
-    parser.add_argument("--out", type=str, default="runs/evaluate", help="folder of the results")
-    parser.add_argument("--labels", nargs="+", type=Count, default=["all"], help="training labels used, or all")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="each cell is repeated with these")
-    parser.add_class_arguments(Protocol, skip={"labels", "seeds"})
+def main(words: Sequence[str]) -> int:
+    """`lit-pretrain evaluate`: the exit code.
+
+    Raises:
+        Mistake: of the user's, in one line.
+    """
+    arguments = signature(Protocol).arguments
+    keys = Schema("lit-pretrain evaluate", {
+        "ckpt": Argument(list[str]),
+        "data": Argument(DataModule | None, None),
+        "out": Argument(str, "runs/evaluate"),
+        **arguments,
+    })  # fmt: skip
+    tree, asks = compose("evaluate", _lists(words), os.environ, keys)
+    if asks:
+        print(HELP, end="")
+        return 0
+    given = {name: tree[name] for name in arguments if name in tree}
+    if "class_path" not in (budget := given.get("budget", {})):
+        given["budget"] = {"class_path": class_path(Budget), "init_args": budget}
+    paths, out = tree["ckpt"], Path(tree.get("out", "runs/evaluate"))
+    names = [Path(path).name for path in paths]
     try:
-        given = parser.instantiate_classes(parser.parse_args(argv))
-        protocol = Protocol(given.labels, given.seeds, given.probes, given.tunings, given.layer, given.budget)
-        data = None if given.data is None else _data(Path(given.data))
-        names = given.ckpt if len({Path(p).name for p in given.ckpt}) < len(given.ckpt) else [None] * len(given.ckpt)
-        subjects = [subject(path, data, name) for path, name in zip(given.ckpt, names, strict=True)]
-        rows = protocol.evaluate(subjects, Path(given.out))
-    except (ValueError, TypeError, ArgumentError) as error:
-        print(f"lit-pretrain evaluate: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        protocol = build({"class_path": class_path(Protocol), "init_args": given})
+        subjects = [
+            subject(path, tree.get("data"), name if names.count(name) == 1 else path)
+            for path, name in zip(paths, names, strict=True)
+        ]
+        rows = protocol.evaluate(subjects, out)
+    except ValueError as error:
+        raise Mistake(one_line(str(error))) from error
     table.show(rows, Classify.main)
-    print(f"tables, plot and cells: {given.out}")
+    print(f"{out}: table.md, table.csv, table.png, results.json, protocol.yaml")
     return 0
 
 
-def _data(path: Path) -> dict[str, Any]:
-    """The tree of a datamodule's YAML, which may stand under the key `data` as in a configuration of `fit`."""
-    if not path.is_file():
-        raise ValueError(f"--data {path}: there is no such file")
-    tree = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    tree = tree.get("data", tree) if isinstance(tree, dict) else {}
-    if "class_path" not in tree:
-        raise ValueError(f"--data {path}: it names no class_path of a datamodule")
-    return tree
+def _lists(words: Sequence[str]) -> list[str]:
+    """`--seeds 0 1 2` as `--seeds [0, 1, 2]`."""
+    joined: list[str] = []
+    rest = list(words)
+    while rest:
+        joined.append(rest.pop(0))
+        if joined[-1] in LISTS:
+            values = list(itertools.takewhile(lambda word: not word.startswith("--"), rest))
+            del rest[: len(values)]
+            joined += [value if value.startswith("[") else f"[{value}]" for value in [", ".join(values)] if values]
+    return joined

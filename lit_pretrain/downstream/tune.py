@@ -66,7 +66,7 @@ def tune(
             module = FineTune(copy.deepcopy(encoder), Classify(encoder.dim, data.num_classes), tuning)
             module.optim = copy.copy(budget.optim)
             module.optim.lr = rate
-            train = data.loader("train", shuffle=True, labelled=True, limit=labels)
+            train = data.loader("train", shuffle=True, labelled=True, limit=labels, seed=seed)
             trainer = _trainer(budget.steps(len(train)), budget.precision)
             trainer.fit(module, train)
             validation = data.loader("validation", shuffle=False, labelled=True)

@@ -68,7 +68,7 @@ class PretrainModule(Part, L.LightningModule):
         # and `on_before_optimizer_step` moves from the first micro-batch's count to that of the window.
         scale = window * self.trainer.world_size
         loss = sum(scale * t.weight * t.sum / self._reference[n].clamp(min=1) for n, t in terms.items() if t.weight)
-        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:
+        if (self.trainer.global_step + 1) % self.trainer.log_every_n_steps == 0:  # when Lightning's loggers write
             means = {f"train/{n}": t.sum.detach() / max_one(t.count) for n, t in terms.items()}
             total = sum(t.weight * t.sum.detach() / max_one(t.count) for t in terms.values())
             self.log_dict(means | {"train/loss": total}, batch_size=batch.num_examples)
@@ -169,5 +169,7 @@ def total_steps(trainer: L.Trainer) -> int:
     if not trainer.max_epochs or trainer.max_epochs < 0 or not hasattr(loader, "__len__"):
         raise ValueError("the length of the run is unknown: give --trainer.max_steps, or --trainer.max_epochs with a"
                          " loader that has a length")  # fmt: skip
-    batches = min(len(loader), trainer.limit_train_batches) if isinstance(trainer.limit_train_batches, int) else len(loader)
+    batches = (
+        min(len(loader), trainer.limit_train_batches) if isinstance(trainer.limit_train_batches, int) else len(loader)
+    )
     return trainer.max_epochs * -(-batches // trainer.accumulate_grad_batches)

@@ -58,7 +58,10 @@ class AdamW(Optim):
         self.betas, self.eps = tuple(betas), eps
 
     def algorithm(self, groups: list[dict]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
+        # A fused optimiser offers to unscale gradients itself, and Lightning then refuses to clip them.
+        optimizer._step_supports_amp_scaling = False
+        return optimizer
 
 
 class SGD(Optim):

@@ -14,9 +14,10 @@ from lit_pretrain.callbacks.report_history import MAX_POINTS, History
 from lit_pretrain.callbacks.throughput import Throughput
 
 RESULTS = [
-    {"checkpoint": "run", "row": row, "labels": labels, "metric": "accuracy", "mean": mean, "std": 0.01, "seeds": [0, 1],
-     "n": 2} for row, mean in (("random init", 0.4), ("fine-tuned <b>", 0.7)) for labels in (100, "all")
-]  # fmt: skip
+    {"checkpoint": "run", "row": row, "labels": labels, "metric": "accuracy", "mean": mean, "std": 0.01, "n": 2}
+    for row, mean in (("random init", 0.4), ("fine-tuned <b>", 0.7))
+    for labels in (100, "all")
+]
 
 
 def test_the_page_of_a_run(tmp_path, fit):
@@ -25,16 +26,9 @@ def test_the_page_of_a_run(tmp_path, fit):
     fit(tmp_path, [LinearProbe(every_n_steps=4, limit=100), KNNProbe(limit=100), Throughput(0.01), Collapse(2),
                    Report(map_points=50)], max_steps=12)  # fmt: skip
     page = (tmp_path / "report.html").read_text()
-    for heading in (
-        "Results",
-        "Probes",
-        "Losses",
-        "Map of the embeddings",
-        "Throughput",
-        "Optimisation",
-        "How it was made",
-    ):
-        assert f"<h2>{heading}</h2>" in page, heading
+    assert re.findall("<h2>(.*?)</h2>", page) == [
+        "Results", "Probes", "Losses", "Map of the embeddings", "Throughput", "Optimisation", "How it was made"
+    ]  # fmt: skip
     assert not re.search(r"https?:|src=|<link|<script|@import|url\(", page)
     assert "Denoise with PixelEncoder" in page and "model: &lt;Denoise&gt;" in page
     assert "fine-tuned &lt;b&gt;" in page and "70.0 <small>± 1.0</small>" in page

@@ -1,5 +1,6 @@
 """A stand-in of no modality in particular: scikit-learn's digits and an encoder of two blocks."""
 
+import os
 from functools import cached_property
 
 import numpy as np
@@ -27,9 +28,9 @@ class Digits(DataModule):
 
     class_names = tuple("0123456789")
 
-    def __init__(self, batch_size: int = 64, seed: int = 0):
+    def __init__(self, batch_size: int = 64):
         super().__init__()
-        self.batch_size, self.seed, self.asked = batch_size, seed, []
+        self.batch_size, self.asked = batch_size, []
 
     @cached_property
     def dataset(self) -> TensorDataset:
@@ -37,22 +38,26 @@ class Digits(DataModule):
         images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
         return TensorDataset(images, torch.tensor(digits.target), torch.arange(len(images)))
 
-    def numbers(self, split: str, limit: int | None) -> list[int]:
+    def numbers(self, split: str, limit: int | None, seed: int) -> list[int]:
         part = {"validation": (3,), "test": (4,), "train": (0, 1, 2)}[split]
         numbers = [i for i in range(len(self.dataset)) if i % 5 in part]
         if limit is None:
             return numbers
         labels = self.dataset.tensors[1]
-        order = np.random.default_rng(self.seed).permutation(numbers).tolist()
+        order = np.random.default_rng(seed).permutation(numbers).tolist()
         by_class = [[i for i in order if labels[i] == c] for c in range(10)]
         return [i for round_ in zip(*by_class, strict=False) for i in round_][:limit]
 
-    def loader(self, split, *, shuffle, labelled=False, limit=None) -> ResumableLoader:
+    def loader(self, split, *, shuffle, labelled=False, limit=None, seed=0) -> ResumableLoader:
         self.asked.append(split)
-        numbers = self.numbers(split, limit)
+        numbers = self.numbers(split, limit, seed)
 
         def plan(epoch: int) -> list[list[int]]:
-            order = np.random.default_rng((self.seed, epoch)).permutation(numbers).tolist() if shuffle else numbers
+            order = (
+                np.random.default_rng([int(os.environ.get("PL_GLOBAL_SEED", "0")), epoch]).permutation(numbers).tolist()
+                if shuffle
+                else numbers
+            )
             return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
 
         return ResumableLoader(self.dataset, plan, collate)

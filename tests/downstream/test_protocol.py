@@ -10,10 +10,11 @@ import torch
 import yaml
 
 from lit_pretrain.callbacks.checkpoint import Checkpoint
+from lit_pretrain.cli import main
 from lit_pretrain.downstream import protocol as module
 from lit_pretrain.downstream.cell import Subject
 from lit_pretrain.downstream.finetune import FineTune
-from lit_pretrain.downstream.protocol import Protocol, main
+from lit_pretrain.downstream.protocol import Protocol
 from lit_pretrain.downstream.task.classify import Classify
 from lit_pretrain.downstream.tune import Budget
 from lit_pretrain.downstream.tuning.linear import Linear
@@ -103,8 +104,7 @@ def test_other_tunings_name_their_rows(subject):
 
 def test_label_choices_are_balanced_and_follow_the_seed(digits):
     def chosen(seed):
-        digits.seed = seed
-        batches = list(digits.loader("train", shuffle=False, labelled=True, limit=30))
+        batches = list(digits.loader("train", shuffle=False, labelled=True, limit=30, seed=seed))
         return torch.cat([b.index for b in batches]).tolist(), torch.cat([b.labels for b in batches])
 
     (first, labels), (again, _), (other, _) = chosen(0), chosen(0), chosen(1)
@@ -139,20 +139,20 @@ FAST = ["--budget.max_steps", "2", "--budget.learning_rates", "[1e-3]", "--seeds
 def test_the_command(run, digits, tmp_path, capsys):
     config = module.__file__.replace("lit_pretrain/downstream/protocol.py", "conf/downstream/protocol.yaml")
     out = tmp_path / "out"
-    assert main(["--config", config, "--ckpt", str(run), "--out", str(out), *FAST]) == 0
+    assert main(["evaluate", "--config", config, "--ckpt", str(run), "--out", str(out), *FAST]) == 0
     printed = capsys.readouterr().out
     assert all(row in printed for row in ROWS)
     rows = json.loads((out / "results.json").read_text())
     assert {(row["checkpoint"], row["labels"], row["n"]) for row in rows} == {("run", 30, 2)}
     data = tmp_path / "data.yaml"
     data.write_text(yaml.safe_dump({"data": spec(type(digits)(batch_size=32))}))
-    assert main(["--ckpt", str(run), str(run / "checkpoints/step-0000005.ckpt"), "--data", str(data), "--out", str(out),
-                 *FAST]) == 0  # fmt: skip
+    both = [str(run), str(run / "checkpoints/step-0000005.ckpt")]
+    assert main(["evaluate", "--ckpt", *both, "--data", str(data), "--out", str(out), *FAST]) == 0
     assert {row["checkpoint"] for row in json.loads((out / "results.json").read_text())} == {"run", "step-0000005.ckpt"}
 
 
 @pytest.mark.parametrize("wrong, says", [
-    (["--ckpt", "nowhere"], "nowhere"),
+    (["--ckpt", "nowhere"], "nowhere is no folder here"),
     (["--ckpt", "RUN", "--labels", "some"], "labels"),
     (["--ckpt", "RUN", "--data", "nowhere.yaml"], "nowhere.yaml"),
     (["--ckpt", "RUN", "--budget.epocs", "3"], "epocs"),
@@ -161,6 +161,6 @@ def test_the_command(run, digits, tmp_path, capsys):
 ])  # fmt: skip
 def test_mistakes_are_one_line(run, wrong, says, capsys, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert main([str(run) if word == "RUN" else word for word in wrong]) == 2
+    assert main(["evaluate", *(str(run) if word == "RUN" else word for word in wrong)]) == 2
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1

@@ -184,7 +184,7 @@ def _open(path: Path) -> IO[bytes]:
             import zstandard
         except ImportError:
             raise ValueError(f"{path}: reading .zst needs pip install 'lit_pretrain[zstd]'") from None
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(open(path, "rb")))  # noqa: SIM115
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(open(path, "rb")))
     return open(path, "rb")
 
 

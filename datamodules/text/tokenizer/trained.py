@@ -1,6 +1,7 @@
 """Subword tokenizers trained on the data: BPE, WordPiece and Unigram, by the `tokenizers` library."""
 
 import hashlib
+import json
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import tokenizers
 import torch
-from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
 from lit_pretrain.datamodules.text.tokenizer.base import Template, Tokenizer
 from lit_pretrain.types import Vocabulary
@@ -48,6 +49,13 @@ class Trained(Tokenizer):
     @abstractmethod
     def trainer(self, special: list[str]) -> trainers.Trainer: ...
 
+    def decoder(self) -> decoders.Decoder:
+        return decoders.ByteLevel()
+
+    def complete(self, made: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+        """What training must have left, so that every byte has an id."""
+        return made
+
     def prepare(self, texts: Callable[[], Iterable[str]], fingerprint: str, cache: Path) -> None:
         if self._made is not None:
             return
@@ -60,9 +68,10 @@ class Trained(Tokenizer):
         if self.lowercase:
             made.normalizer = normalizers.Lowercase()
         made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        made.decoder = decoders.ByteLevel()
+        made.decoder = self.decoder()
         special = [*SPECIAL, *(f"<extra_id_{i}>" for i in range(self.num_sentinels))]
         made.train_from_iterator(texts(), self.trainer(special))
+        made = self.complete(made)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.partial")
         made.save(str(partial))
@@ -119,14 +128,27 @@ class BPE(Trained):
 
 
 class WordPiece(Trained):
-    """WordPiece (arXiv 1609.08144), over bytes; a token that continues a word is written with ##."""
+    """WordPiece (arXiv 1609.08144), over bytes; a token that continues a word is written with ##.
+
+    Needs room for two alphabets of 256 bytes: those that begin a word and those that continue one.
+    """
 
     def model(self) -> models.Model:
         return models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=1000)
 
+    def decoder(self) -> decoders.Decoder:
+        return decoders.Sequence([decoders.Replace(Regex("^##(?=.)"), ""), decoders.ByteLevel()])
+
     def trainer(self, special: list[str]) -> trainers.Trainer:
-        return trainers.WordPieceTrainer(vocab_size=self.vocab_size, special_tokens=special, show_progress=False,
+        return trainers.WordPieceTrainer(vocab_size=self.vocab_size - 256, special_tokens=special, show_progress=False,
                                          initial_alphabet=pre_tokenizers.ByteLevel.alphabet())  # fmt: skip
+
+    def complete(self, made: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+        state = json.loads(made.to_str())
+        vocab = state["model"]["vocab"]
+        for byte in sorted(pre_tokenizers.ByteLevel.alphabet()):
+            vocab.setdefault(f"##{byte}", len(vocab))
+        return tokenizers.Tokenizer.from_str(json.dumps(state))
 
 
 class Unigram(Trained):

@@ -1,0 +1,82 @@
+"""The command `lit-pretrain`. Torch is imported only by the commands that compute."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from lit_pretrain.config.mistake import Mistake, nearest
+
+HELP = """usage: lit-pretrain COMMAND [options]
+
+  fit         pretrain: lit-pretrain fit --config conf/text/mlm.yaml
+  validate    the validation loss of a run's newest checkpoint
+  test        the test loss of a run's newest checkpoint
+  predict     the representations of the test split
+  evaluate    the protocol table: probes and fine-tuning, pretrained against random
+  export      take the encoder away: lit-pretrain export runs/NAME --to FOLDER
+  list        objectives, encoders, blocks, sources, callbacks, ...: lit-pretrain list [WHAT]
+  show        the card of a class and its configuration: lit-pretrain show NAME
+  quickstart  the whole path on embedded data, in minutes
+
+fit, validate, test and predict take
+  --config FILE          may be repeated, later files win; a file's `include:` names files that come before it
+  --KEY VALUE            any key: --trainer.max_steps 100, --data.batch_size 8, --model my_file.MyObjective,
+                         --trainer.callbacks+=lightning.pytorch.callbacks.EarlyStopping; these win over files
+  --run_dir FOLDER       the same command in the same folder resumes; --fresh true starts a new folder
+  --trust PACKAGE        let files name classes of this package; may be repeated
+  --print_config         the resolved configuration; --help lists every key, --model.help CLASS those of a class
+Environment variables such as LIT_PRETRAIN_FIT__TRAINER__MAX_STEPS=5 win over files. Values may refer to others:
+${data.init_args.vocab_size}. LIT_PRETRAIN_TRACEBACK=1 shows the traceback of a mistake.
+"""
+
+RUNS = ("fit", "validate", "test", "predict")
+HANDED = {
+    "evaluate": "lit_pretrain.downstream.protocol",
+    "export": "lit_pretrain.io.export",
+    "quickstart": "lit_pretrain.quickstart",
+    "list": "lit_pretrain.catalogue",
+    "show": "lit_pretrain.catalogue",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command. Returns the exit code: 0, or 2 after a mistake of the user's, which one line has named."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(words) or 0
+    except Mistake as mistake:
+        if os.environ.get("LIT_PRETRAIN_TRACEBACK") == "1":
+            raise
+        print(f"lit-pretrain: {mistake}", file=sys.stderr)
+        return 2
+    except SystemExit as end:  # --help and --print_config end so
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+            return 1
+        return end.code or 0
+
+
+def _dispatch(words: list[str]) -> int | None:
+    place = next((i for i in range(len(words)) if _is_verb(words, i)), None)
+    if place is None:
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(HELP, end="")
+            return 0
+        raise Mistake(f"there is no command {words[0]!r}{nearest(words[0], (*RUNS, *HANDED))};"
+                      " lit-pretrain --help lists all")  # fmt: skip
+    verb = words.pop(place)
+    if verb in RUNS:
+        return import_module("lit_pretrain.run").run(verb, words)
+    module = import_module(HANDED[verb])
+    return module.show(words) if verb == "show" else module.list_all(words) if verb == "list" else module.main(words)
+
+
+def _is_verb(words: list[str], i: int) -> bool:
+    """A command may follow options: a word that is not the value of the option before it."""
+    follows_option = i > 0 and words[i - 1].startswith("-") and "=" not in words[i - 1]
+    return words[i] in (*RUNS, *HANDED) and not follows_option
+
+
+if __name__ == "__main__":
+    sys.exit(main())

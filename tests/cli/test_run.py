@@ -1,0 +1,113 @@
+"""A run and its folder: written, resumed, finished, refused, started anew."""
+
+import csv
+import resource
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from lit_pretrain.io.checkpoint import latest, read
+
+BASE = "fit --config c.yaml --trust user_file "
+
+
+def test_folder_is_named_by_the_configuration(command, here):
+    assert command(BASE)[0] == 0
+    (first,) = (here / "runs").iterdir()
+    assert first.name.startswith("objective-") and latest(first).name == "step-0000002.ckpt"
+    assert list(first.glob("tensorboard/events*")) and (first / "csv/from_step_0/metrics.csv").exists()
+    assert command(BASE + "--trainer.max_steps 3")[0] == 0, "a longer run is the same run"
+    assert command(BASE + "--data.dim 5")[0] == 0
+    assert len(list((here / "runs").iterdir())) == 2
+
+
+def test_resumes_finishes_and_starts_anew(command, here):
+    assert command(BASE + "--run_dir r")[0] == 0
+    code, out, _ = command(BASE + "--run_dir r")
+    assert code == 0 and "is finished" in out
+    code, out, _ = command(BASE + "--run_dir r --trainer.max_steps 5")
+    assert code == 0 and "step-0000002.ckpt" in out and read(here / "r")["global_step"] == 5
+    rows = list(csv.DictReader((here / "r/csv/from_step_2/metrics.csv").open()))
+    assert rows[0]["step"] == "2", "logged from where it went on"
+    assert (here / "r/csv/from_step_0/metrics.csv").exists()
+    code, out, _ = command(BASE + "--run_dir r --fresh true")
+    assert code == 0 and "new weights" in out and read(here / "r-2")["global_step"] == 2
+
+
+def test_refuses_the_folder_of_another_run(command, here):
+    assert command(BASE + "--run_dir r")[0] == 0
+    code, _, err = command(BASE + "--run_dir r --model.scale 3")
+    assert code == 2 and "model.init_args.scale (1.0 there, 3.0 here)" in err
+    assert "--run_dir" in err and "--fresh true" in err
+
+
+def test_saved_configuration_makes_the_same_run(command, here):
+    assert command(BASE + "--run_dir r --data.dim 3 --optim SGD --optim.lr 0.5")[0] == 0
+    saved = yaml.safe_load((here / "r/config.yaml").read_text())
+    assert saved["run_dir"] is None and saved["optim"]["init_args"]["lr"] == 0.5
+    code, out, _ = command("fit --config r/config.yaml --trust user_file --run_dir r")
+    assert code == 0 and "is finished" in out
+    assert read(here / "r")["lit_pretrain"]["optim"]["init_args"]["lr"] == 0.5, "the recipe reached the module"
+
+
+def test_evaluates_the_newest_checkpoint(command, here):
+    assert command(BASE + "--run_dir r")[0] == 0
+    for verb in ("validate", "test"):
+        code, out, _ = command(f"{verb} --config r/config.yaml --trust user_file --run_dir r")
+        assert code == 0 and "step-0000002.ckpt" in out and "loss" in out
+    assert not list((here / "r/csv").glob("version*"))
+
+
+def test_no_logger_and_no_checkpoint_on_request(command, here):
+    assert command(BASE + "--run_dir r --trainer.logger false --trainer.enable_checkpointing false")[0] == 0
+    assert sorted(p.name for p in (here / "r").iterdir()) == ["config.yaml"]
+
+
+def test_fast_dev_run_leaves_nothing(command, here):
+    assert command(BASE + "--trainer.fast_dev_run true")[0] == 0
+    assert not (here / "runs").exists()
+
+
+def test_compiles_the_blocks(command, monkeypatch):
+    import lit_pretrain.run as run
+
+    compiled = []
+    monkeypatch.setattr(run, "compile_blocks", lambda module: compiled.append(type(module).__name__))
+    assert command(BASE + "--compile true --trainer.fast_dev_run true")[0] == 0
+    assert compiled == ["Objective"]
+
+
+def test_typed_class_needs_no_trust(here):
+    """In a process of its own, from a folder whose file no one has imported."""
+    (here / "mine.py").write_text("from user_file import *\nclass Mine(Objective):\n    pass\n")
+    (here / "user_file.py").write_text(next(p for p in sys.path if "user" in p) and _source())
+    line = (
+        "fit --model mine.Mine --model.encoder user_file.Tiny --data user_file.Data --run_dir r --trainer.max_steps 1"
+    )
+    done = subprocess.run([sys.executable, "-m", "lit_pretrain.cli", *line.split(), "--trainer.accelerator", "cpu"],
+                          cwd=here, capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (here / "r/config.yaml").exists()
+    exported = subprocess.run([sys.executable, "-m", "lit_pretrain.cli", "export", "r", "--to", "out"],
+                              cwd=here, capture_output=True, text=True)  # fmt: skip
+    assert exported.returncode == 2 and exported.stderr.count("\n") == 1 and "--trust user_file" in exported.stderr
+
+
+def _source() -> str:
+    import user_file
+
+    return open(user_file.__file__).read()
+
+
+@pytest.mark.parametrize("line", ["--help", "list", "show KNNProbe"])
+def test_answers_without_torch(line):
+    code = ("import sys; from lit_pretrain.cli import main; code = main(sys.argv[1:]);"
+            "sys.exit(code or ('torch' in sys.modules) * 3 or ('lightning' in sys.modules) * 4)")  # fmt: skip
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    # The promise of the command line; it takes a tenth of this.
+    assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 2.0

@@ -1,0 +1,82 @@
+"""Local files: layouts, and what is wrong with them named by file and line."""
+
+import gzip
+import json
+
+import pytest
+
+from lit_pretrain.datamodules.text.source.base import Document
+from lit_pretrain.datamodules.text.source.files import Files
+
+
+def read(split="train", **settings):
+    return list(Files(**settings).documents(split))
+
+
+@pytest.mark.parametrize("split_on, count", [("file", 1), ("blank_line", 2), ("line", 3)])
+def test_text(tmp_path, split_on, count):
+    (tmp_path / "a.txt").write_text("one\ntwo\n\nthree\n")
+    found = read(train=str(tmp_path / "a.txt"), split_on=split_on)
+    assert len(found) == count and "three" in found[-1].text
+
+
+def test_json_lines_packed_and_plain(tmp_path):
+    rows = [{"text": "a", "label": 1}, {"text": "b", "label": 0}]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "a.jsonl").write_text(text)
+    with gzip.open(tmp_path / "b.jsonl.gz", "wt") as file:
+        file.write(text)
+    assert read(train=str(tmp_path), label_field="label") == [Document("a", "1"), Document("b", "0")] * 2
+    zstandard = pytest.importorskip("zstandard")
+    (tmp_path / "c.jsonl.zst").write_bytes(zstandard.compress(text.encode()))
+    assert len(read(train=str(tmp_path))) == 6
+
+
+def test_parquet(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", "b"], "y": ["p", "q"]}), tmp_path / "a.parquet")
+    assert read(train=str(tmp_path), label_field="y") == [Document("a", "p"), Document("b", "q")]
+    with pytest.raises(ValueError, match=r"a\.parquet: no column \['z'\]"):
+        read(train=str(tmp_path), label_field="z")
+
+
+def test_bad_rows_are_named_and_skipped_up_to_a_share(tmp_path):
+    path = tmp_path / "a.jsonl"
+    good = b'{"text": "fine"}\n'
+    path.write_bytes(good * 50 + b'{"text": "half\n' + b'{"other": 1}\n' + b'{"text": "\xff"}\n')
+    with pytest.warns(
+        UserWarning, match=r"3 of 53 rows.*line 51: not JSON.*line 52: no field 'text'.*line 53: not UTF-8"
+    ):
+        assert len(read(train=str(path), max_bad=0.1)) == 50
+    with pytest.raises(ValueError, match=r"a\.jsonl: 3 of 53 rows are bad.*max_bad"):
+        read(train=str(path))
+
+
+def test_missing_files_are_named_with_the_nearest(tmp_path):
+    (tmp_path / "train.txt").write_text("x")
+    with pytest.raises(ValueError, match=r"trian\.txt.*did you mean .*train\.txt"):
+        read(train=str(tmp_path / "trian.txt"))
+    (tmp_path / "a.csv").write_text("x")
+    with pytest.raises(ValueError, match=r"a\.csv ends in none of"):
+        read(train=str(tmp_path / "a.csv"))
+
+
+def test_a_held_out_share_is_stable_and_disjoint(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"line {i}\n" for i in range(1000)))
+    settings = {"train": str(path), "split_on": "line", "validation_fraction": 0.1}
+    train, held_out = read(**settings), read("validation", **settings)
+    assert 60 < len(held_out) < 140 and len(train) + len(held_out) == 1000
+    assert not set(train) & set(held_out) and held_out == read("validation", **settings)
+
+
+def test_the_fingerprint_follows_the_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("x")
+    source = Files(str(path))
+    before = source.fingerprint("train")
+    assert before == Files(str(path)).fingerprint("train")
+    path.write_text("xy")
+    assert source.fingerprint("train") != before
