@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -49,9 +49,13 @@ class Entry:
         return next((n for n in self.node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
 
 
-def classes() -> list[Entry]:
-    """All classes that a configuration can name, of lit_pretrain and of installed plug-ins."""
-    found = [entry for package in _packages() for entry in _entries(package)]
+def scan() -> list[Entry]:
+    """All classes of lit_pretrain and of installed plug-ins."""
+    return [entry for package in _packages() for entry in _entries(package)]
+
+
+def configurable(found: Sequence[Entry]) -> list[Entry]:
+    """Those that a configuration can name."""
     parts = set(ROOTS)
     while grown := {entry.name for entry in found if entry.bases & parts} - parts:
         parts |= grown
@@ -66,7 +70,7 @@ def configurations() -> list[Path]:
 def list_all(words: Sequence[str]) -> None:
     """Print one line each, by folder; with words, those whose folder or path contains one of them."""
     lines: dict[str, list[tuple[str, str]]] = {}
-    for entry in classes():
+    for entry in configurable(scan()):
         lines.setdefault(entry.group, []).append((entry.path, entry.card.split("\n")[0]))
     for path in configurations():
         relative = path.relative_to(_folder(CONF))
@@ -90,7 +94,8 @@ def show(words: Sequence[str]) -> None:
     """Print card, signature and configurations of what the one word names, in upper or lower case."""
     if len(words) != 1:
         raise Mistake("show needs one name: lit-pretrain show NAME")
-    wanted, entries = words[0].lower(), classes()
+    wanted, found = words[0].lower(), scan()
+    entries = configurable(found)
     matches = [e for e in entries if wanted in (e.name.lower(), e.path.lower(), e.path.split(".")[-2].lower())]
     if not matches:
         files = [p for p in configurations() if wanted.removeprefix("conf/").removesuffix(".yaml")
@@ -101,13 +106,13 @@ def show(words: Sequence[str]) -> None:
         for path in files:
             print(f"conf/{path.relative_to(_folder(CONF))}\n\n{path.read_text()}")
     for entry in matches:
-        print(f"{entry.path}\n\n{entry.card}\n\n{_signature(entry, entries)}\n")
+        print(f"{entry.path}\n\n{entry.card}\n\n{_signature(entry, found)}\n")
         _print_configurations(entry)
 
 
-def _signature(entry: Entry, entries: Iterable[Entry]) -> str:
+def _signature(entry: Entry, found: Sequence[Entry]) -> str:
     """`Name(argument: type = default, ...)`, of the nearest parent that has an `__init__`."""
-    by_name = {e.name: e for package in _packages() for e in _entries(package)} | {e.name: e for e in entries}
+    by_name = {e.name: e for e in found}
     owner: Entry | None = entry
     while owner is not None and owner.init is None:
         owner = next((by_name[base] for base in owner.bases if base in by_name and by_name[base] is not owner), None)

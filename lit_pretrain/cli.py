@@ -12,7 +12,7 @@ HELP = """usage: lit-pretrain COMMAND [options]
   fit         pretrain: lit-pretrain fit --config conf/text/mlm.yaml
   validate    the validation loss of a run's newest checkpoint
   test        the test loss of a run's newest checkpoint
-  predict     the representations of the test split
+  predict     write the representations of the test split: predictions.pt in the run folder
   evaluate    the protocol table: probes and fine-tuning, pretrained against random
   export      take the encoder away: lit-pretrain export runs/NAME --to FOLDER
   list        objectives, encoders, blocks, sources, callbacks, ...: lit-pretrain list [WHAT]

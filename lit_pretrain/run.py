@@ -164,6 +164,14 @@ class Run(LightningCLI):
         weights = f"weights of {self.resumed_from}" if self.resumed_from else "new weights"
         _say(f"{self.subcommand} {type(self.model).__name__}, {size:,} parameters, {weights}, folder {self.folder}")
 
+    def predict(self, **kwargs: Any) -> None:
+        """Write `predictions.pt`, what `predict_step` gave for each batch; of several ranks each writes its own."""
+        predictions = self.trainer.predict(**kwargs)
+        rank = f"-{self.trainer.global_rank}" if self.trainer.world_size > 1 else ""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        torch.save(predictions, self.folder / f"predictions{rank}.pt")
+        _say(f"{self.folder}/predictions{rank}.pt: {len(predictions)} batches")
+
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         return super()._prepare_subcommand_kwargs(subcommand) | {"ckpt_path": self.resumed_from}
 
@@ -179,8 +187,8 @@ def run(verb: str, arguments: Sequence[str]) -> int:
         Run([verb, *asks])
     try:
         cli = Run([verb, "--config", json.dumps(tree), *asks])  # JSON: text that looks like a number stays text
-    except ValueError as error:
-        if not _is_ours(error):
+    except (ValueError, MisconfigurationException) as error:
+        if isinstance(error, ValueError) and not _is_ours(error):
             raise
         raise Mistake(one_line(str(error))) from error
     return 143 if cli.trainer.received_sigterm else 0  # Lightning ends a terminated run as if it were finished

@@ -52,8 +52,8 @@ def refuse_another(folder: Path, config: dict[str, Any]) -> None:
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:
     """Dotted key -> plain value."""
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
-    if not children:
+    if not isinstance(value, (dict, list)) or not value:
         return {prefix: value}
+    children = value.items() if isinstance(value, dict) else enumerate(value)
     pairs = (flat(child, f"{prefix}.{key}" if prefix else str(key)) for key, child in children)
     return {key: leaf for pair in pairs for key, leaf in pair.items()}

@@ -45,8 +45,8 @@ def locate(path: str) -> Callable:
     """The class (or function that makes one) at a dotted path; nothing of an untrusted package is imported."""
     package = str(path).split(".")[0]
     if package not in TRUSTED:
-        raise Mistake(f"package {package!r} of class path {path!r} is not trusted, so it was not imported;"
-                      f" add --trust {package}{nearest(package, TRUSTED)}")  # fmt: skip
+        raise Mistake(f"class path {path!r} is not trusted, so it was not imported; add --trust {package}"
+                      f"{nearest(package, TRUSTED)}")  # fmt: skip
     names = path.split(".")
     for length in range(len(names), 0, -1):
         module_name = ".".join(names[:length])
@@ -162,7 +162,7 @@ def classes(annotation: Any) -> tuple[type, ...]:
     """The types among the alternatives that are configured by a class path."""
     return tuple(
         m for m in members(annotation)
-        if isinstance(m, type) and get_origin(m) is None and m.__module__ not in ("builtins", "datetime")
+        if isinstance(m, type) and get_origin(m) is None and m.__module__ not in ("builtins", "typing", "datetime")
         and not issubclass(m, PurePath) and not dataclasses.is_dataclass(m) and not hasattr(m, "__members__")
     )  # fmt: skip
 

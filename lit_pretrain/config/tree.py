@@ -26,7 +26,7 @@ class Tree:
 
     def mark(self, path: Path, value: Any, origin: str) -> None:
         """Remember that `value` at `path`, and all below it, was set by `origin`."""
-        self.origin |= {path + below: origin for below in paths(value)}
+        self.origin |= {path + below: origin for below in paths(value) if path + below}
 
     def where(self, path: Path) -> str:
         """' (file)' for messages: the origin of the node, or of the nearest above it."""

@@ -36,6 +36,9 @@ class Objective(PretrainModule):
     def loss(self, batch):
         return {"square": self.scale * self.encoder(batch.x).square().mean()}
 
+    def predict_step(self, batch, batch_idx):
+        return self.encoder(batch.x)
+
 
 class Other(PretrainModule):
     def __init__(self, encoder: Tiny, width: int = 3):
@@ -60,9 +63,10 @@ class Data(Recorded, L.LightningDataModule):
         self.dim, self.name = dim, name
 
     def train_dataloader(self):
-        return torch.utils.data.DataLoader(torch.ones(40, self.dim), 4, collate_fn=lambda rows: Batch(torch.stack(rows)))
+        rows = torch.ones(40, self.dim)
+        return torch.utils.data.DataLoader(rows, batch_size=4, collate_fn=lambda some: Batch(torch.stack(some)))
 
-    val_dataloader = test_dataloader = train_dataloader
+    val_dataloader = test_dataloader = predict_dataloader = train_dataloader
 """
 
 CONFIG = """

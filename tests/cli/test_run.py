@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import yaml
 
 from lit_pretrain.io.checkpoint import latest, read
@@ -60,6 +61,12 @@ def test_evaluates_the_newest_checkpoint(command, here):
     assert not list((here / "r/csv").glob("version*"))
 
 
+def test_writes_predictions(command, here):
+    code, out, err = command("predict --config c.yaml --trust user_file --run_dir r")
+    assert code == 0 and "predictions.pt: 10 batches" in out, err
+    assert torch.load(here / "r/predictions.pt", weights_only=True)[0].shape == (4, 8)
+
+
 def test_no_logger_and_no_checkpoint_on_request(command, here):
     assert command(BASE + "--run_dir r --trainer.logger false --trainer.enable_checkpointing false")[0] == 0
     assert sorted(p.name for p in (here / "r").iterdir()) == ["config.yaml"]
@@ -79,26 +86,15 @@ def test_compiles_the_blocks(command, monkeypatch):
     assert compiled == ["Objective"]
 
 
-def test_typed_class_needs_no_trust(here):
-    """In a process of its own, from a folder whose file no one has imported."""
-    (here / "mine.py").write_text("from user_file import *\nclass Mine(Objective):\n    pass\n")
-    (here / "user_file.py").write_text(next(p for p in sys.path if "user" in p) and _source())
-    line = (
-        "fit --model mine.Mine --model.encoder user_file.Tiny --data user_file.Data --run_dir r --trainer.max_steps 1"
-    )
+def test_typed_class_needs_no_trust(here, user_folder, command):
+    """In a process of its own, from a folder whose file no one has imported; its encoder is then taken away."""
+    (here / "mine.py").write_text((user_folder / "user_file.py").read_text())
+    line = "fit --model mine.Objective --model.encoder mine.Tiny --data mine.Data --run_dir r --trainer.max_steps 1"
     done = subprocess.run([sys.executable, "-m", "lit_pretrain.cli", *line.split(), "--trainer.accelerator", "cpu"],
                           cwd=here, capture_output=True, text=True)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert (here / "r/config.yaml").exists()
-    exported = subprocess.run([sys.executable, "-m", "lit_pretrain.cli", "export", "r", "--to", "out"],
-                              cwd=here, capture_output=True, text=True)  # fmt: skip
-    assert exported.returncode == 2 and exported.stderr.count("\n") == 1 and "--trust user_file" in exported.stderr
-
-
-def _source() -> str:
-    import user_file
-
-    return open(user_file.__file__).read()
+    code, _, err = command("export r --to out")
+    assert code == 2 and err.count("\n") == 1 and "--trust mine" in err
 
 
 @pytest.mark.parametrize("line", ["--help", "list", "show KNNProbe"])

@@ -51,7 +51,8 @@ def test_items(annotation, expected):
 
 @pytest.mark.parametrize(("value", "annotation", "fits"), [
     (3, int, True), ("3.5", int, False), (3, float, True), (3, str, False), (None, int | None, True), (1, bool, False),
-    ("a", Literal["a", "b"], True), ("c", Literal["a", "b"], False), ([1, 2], tuple[float, float], True), ("x", Any, True),
+    ("a", Literal["a", "b"], True), ("c", Literal["a", "b"], False), ([1, 2], tuple[float, float], True),
+    ("x", Any, True),
 ])  # fmt: skip
 def test_fits(value, annotation, fits):
     assert schema.fits(value, annotation) is fits
@@ -67,12 +68,17 @@ def test_modules_are_no_classes():
 
 
 def test_words():
-    words = command_line(["--config=a.yaml", "-c", "b.yaml", "--data", "d.yml", "--trainer.max_steps=-1", "--trust", "p",
-                          "--x.init_args.y", "a=b", "--model.class_path", "m.M", "--l+=3", "--print_config"])  # fmt: skip
+    line = ("--config=a.yaml -c b.yaml --data d.yml --trainer.max_steps=-1 --trust p --x.init_args.y a=b"
+            " --model.class_path m.M --l+=3 --print_config")  # fmt: skip
+    words = command_line(line.split())
     assert words.files == [(None, "a.yaml"), (None, "b.yaml"), ("data", "d.yml")]
     assert words.trust == ["p"] and words.asks == ["--print_config"]
     assert [(".".join(o.key), o.text, o.append) for o in words.overrides] == [
-        ("trainer.max_steps", "-1", False), ("x.y", "a=b", False), ("model", "m.M", False), ("l", "3", True)]  # fmt: skip
+        ("trainer.max_steps", "-1", False),
+        ("x.y", "a=b", False),
+        ("model", "m.M", False),
+        ("l", "3", True),
+    ]
 
 
 def test_only_this_commands_variables():
