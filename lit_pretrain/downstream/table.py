@@ -34,18 +34,20 @@ def summarise(results: list[dict[str, Any]]) -> list[Row]:
 def show(rows: list[Row], metric: str, console: Console | None = None) -> None:
     """Print one metric as a table: a line a row, a column a number of labels."""
     heads, lines = _grid(rows, metric)
-    grid = Grid(title=f"{metric} on the test split, mean ± spread over {rows[0]['n']} seeds", title_justify="left")
+    grid = Grid()
     for i, head in enumerate(heads):
         grid.add_column(head, justify="right" if i else "left")
     for line in lines:
         grid.add_row(*line)
-    (console or Console()).print(grid)
+    console = console or Console()
+    console.print(f"{metric} (%) on the test split, mean ± standard deviation over {rows[0]['n']} seeds")
+    console.print(grid)
 
 
 def write(rows: list[Row], metric: str, folder: Path) -> None:
     """table.md and table.png (one metric), table.csv and results.json (all metrics)."""
     heads, lines = _grid(rows, metric)
-    page = [f"{metric} on the test split, mean ± standard deviation over {rows[0]['n']} seeds", ""]
+    page = [f"{metric} (%) on the test split, mean ± standard deviation over {rows[0]['n']} seeds", ""]
     page += ["| " + " | ".join(line) + " |" for line in (heads, ["---", *["---:"] * (len(heads) - 1)], *lines)]
     (folder / "table.md").write_bytes(("\n".join(page) + "\n").encode())
     with open(folder / "table.csv", "w", newline="") as file:

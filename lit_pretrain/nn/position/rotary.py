@@ -20,12 +20,14 @@ class Rotary(Position):
         super().__init__()
         if head_dim % 2:
             raise ValueError(f"head_dim={head_dim}: rotary positions turn pairs, so it must be even")
-        self.register_buffer("frequency", base ** (-torch.arange(0, head_dim, 2) / head_dim), persistent=False)
+        self.head_dim, self.base = head_dim, base
 
     def rotate(self, x: Tensor, position: Tensor) -> Tensor:
-        if x.shape[-1] != 2 * len(self.frequency):
-            raise ValueError(f"heads of width {x.shape[-1]} reached rotary positions made for {2 * len(self.frequency)}")
-        angle = (position[:, None].float() * self.frequency)[:, None]  # (U, 1, E / 2), angles in fp32
+        if x.shape[-1] != self.head_dim:
+            raise ValueError(f"heads of width {x.shape[-1]} reached rotary positions made for {self.head_dim}")
+        # No buffer holds the frequencies: they would be rounded where a whole model is cast to bf16. Angles in fp32.
+        frequency = self.base ** (-torch.arange(0, self.head_dim, 2, device=x.device) / self.head_dim)
+        angle = (position[:, None].float() * frequency)[:, None]  # (U, 1, E / 2)
         cos, sin = angle.cos(), angle.sin()
         a, b = x.float().chunk(2, dim=-1)
         return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1).to(x.dtype)
