@@ -27,6 +27,4 @@ class KNNProbe(OnlineProbe):
         k: int = 20,
         temperature: float = 0.07,
     ):
-        super().__init__(
-            knn.KNNProbe(k, temperature), data, every_n_steps, every_n_epochs, limit, layer, name, on_error
-        )
+        super().__init__(knn.KNNProbe(k, temperature), data, every_n_steps, every_n_epochs, limit, layer, name, on_error)

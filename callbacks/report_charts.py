@@ -12,9 +12,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 106, 26, 40  # the right margin holds the names o
 COLOURS = 10  # --c0 to --c9 of the page's style
 
 
-def line_chart(
-    title: str, series: Mapping[str, Points], unit: str, *, baseline: bool = False, dots: bool = False
-) -> str:
+def line_chart(title: str, series: Mapping[str, Points], unit: str, *, baseline: bool = False, dots: bool = False) -> str:
     """A <figure> of lines over optimiser steps, each named at its end.
 
     Args:

@@ -43,9 +43,7 @@ class Throughput(Observer):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.ceiling = matmul_rate(pl_module.device, matmul_dtype(str(trainer.precision)), self.benchmark_seconds)
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int) -> None:
         step = trainer.global_step
         due = step % trainer.log_every_n_steps == 0 and step > max(0, self.published[0])
         if due and pl_module.device.type == "cuda":
@@ -157,9 +155,7 @@ def is_compiled(module: torch.nn.Module) -> bool:
 
 def matmul_dtype(precision: str) -> torch.dtype:
     """The type of matrix products under a trainer's precision ("bf16-mixed", "32-true", ...)."""
-    return {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}.get(
-        precision.split("-")[0], torch.float32
-    )
+    return {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}.get(precision.split("-")[0], torch.float32)
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype, seconds: float) -> float:

@@ -15,6 +15,9 @@ from torch import Tensor
 from lit_pretrain.part import Part
 
 
+CPU = torch.device("cpu")
+
+
 @dataclass(frozen=True)
 class Layout:
     """Boundaries of the examples in a flat tensor of U units.
@@ -27,7 +30,7 @@ class Layout:
     """
 
     lengths: tuple[int, ...]
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     positions: Tensor | None = None
     prefix: tuple[int, ...] | None = None
 
@@ -99,7 +102,8 @@ class Batch:
         return replace(self, **moved)
 
     def pin_memory(self) -> Self:
-        return replace(self, **{f.name: v.pin_memory() for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)})  # fmt: skip
+        tensors = {f.name: v for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)}
+        return replace(self, **{name: tensor.pin_memory() for name, tensor in tensors.items()})
 
 
 @dataclass(frozen=True)

@@ -115,9 +115,7 @@ class StreamLoader:
 class Stream(IterableDataset):
     """The share of one worker: documents i with i = its number modulo all workers of all ranks."""
 
-    def __init__(
-        self, data: StreamingTextDataModule, rank: int, world_size: int, cursors: list[Cursor], delivered: int
-    ):
+    def __init__(self, data: StreamingTextDataModule, rank: int, world_size: int, cursors: list[Cursor], delivered: int):
         self.source, self.tokenizer = data.source, data.tokenizer
         self.budget, self.room = data.tokens_per_batch, data.max_length
         self.before, self.after = (np.array(ids, np.int64) for ids in data.tokenizer.around())

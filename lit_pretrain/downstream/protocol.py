@@ -129,7 +129,9 @@ class Protocol(Recorded):
         """All that the result depends on."""
         start = weights if cell.pretrained else spec(cell.subject.encoder)
         spent = self.layer if isinstance(cell.way, Probe) else self.budget
-        return fingerprint.digest(start, cell.way, cell.labels, cell.seed, data_hash, spent)
+        # A probe of all features of the pretrained encoder draws nothing: it is measured once for all seeds.
+        drawn = not (cell.pretrained and cell.limit is None and isinstance(cell.way, Probe))
+        return fingerprint.digest(start, cell.way, cell.labels, cell.seed if drawn else None, data_hash, spent)
 
     def _probe(self, cell: Cell, features: FeatureStore) -> dict[str, Any]:
         probe = build(spec(cell.way))

@@ -121,9 +121,7 @@ class Decoder(Modern):
         dropout: float = 0.0,
     ):
         mixer, cross = CausalAttention(dim, num_heads, bias=False), CrossAttention(dim, num_heads, bias=False)
-        super().__init__(
-            TokenEmbedding(vocab_size, dim), mixer, Last(), num_layers, num_heads, hidden, dropout, cross
-        )
+        super().__init__(TokenEmbedding(vocab_size, dim), mixer, Last(), num_layers, num_heads, hidden, dropout, cross)
 
 
 class UnitTransformer(Modern):

@@ -92,8 +92,8 @@ class Transformer(Encoder):
 
         context = Context(layout, self.position, source and source.units, source and source.layout, cache)
         named = {"embedding": x}
-        for i, x in enumerate(self.depth.run(self.blocks, x, context)):
-            named[f"block{i:02d}"] = x
+        for i, passed in enumerate(self.depth.run(self.blocks, x, context)):
+            named[f"block{i:02d}"] = x = passed
         x = x if self.final_norm is None else self.final_norm(x)
         return Encoded(self.pooling(x, layout), x, layout, named if layers else {})
 

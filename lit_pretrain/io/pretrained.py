@@ -181,9 +181,7 @@ def _folder(name: str | Path) -> Path:
 
 def _model_type(folder: Path) -> str:
     if not (folder / CONFIG).is_file():
-        raise ValueError(
-            f"{folder} holds neither {SPEC} nor {CONFIG}, so it is no model of lit_pretrain or transformers"
-        )
+        raise ValueError(f"{folder} holds neither {SPEC} nor {CONFIG}, so it is no model of lit_pretrain or transformers")
     return json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("model_type", "")
 
 

@@ -53,9 +53,7 @@ def attention(
     """
     if backend == "auto":
         backend = _choose(q, layout, keys, causal, bias, dropout)
-    return {"each": _each, "dense": _dense, "varlen": _varlen}[backend](
-        q, k, v, layout, keys, causal, bias, scale, dropout
-    )
+    return {"each": _each, "dense": _dense, "varlen": _varlen}[backend](q, k, v, layout, keys, causal, bias, scale, dropout)
 
 
 def _choose(q: Tensor, layout: Layout, keys: Layout, causal: bool, bias: Bias | None, dropout: float) -> Backend:

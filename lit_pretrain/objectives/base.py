@@ -169,7 +169,5 @@ def total_steps(trainer: L.Trainer) -> int:
     if not trainer.max_epochs or trainer.max_epochs < 0 or not hasattr(loader, "__len__"):
         raise ValueError("the length of the run is unknown: give --trainer.max_steps, or --trainer.max_epochs with a"
                          " loader that has a length")  # fmt: skip
-    batches = (
-        min(len(loader), trainer.limit_train_batches) if isinstance(trainer.limit_train_batches, int) else len(loader)
-    )
+    batches = min(len(loader), trainer.limit_train_batches) if isinstance(trainer.limit_train_batches, int) else len(loader)
     return trainer.max_epochs * -(-batches // trainer.accumulate_grad_batches)

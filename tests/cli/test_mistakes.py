@@ -65,9 +65,7 @@ def test_one_line(case, command, here):
 def test_variable_is_named(command, monkeypatch):
     monkeypatch.setenv("LIT_PRETRAIN_FIT__TRAINER__MAX_STPES", "3")
     code, _, err = command(BASE)
-    assert (
-        code == 2 and "nearest: max_steps" in err and "environment variable LIT_PRETRAIN_FIT__TRAINER__MAX_STPES" in err
-    )
+    assert code == 2 and "nearest: max_steps" in err and "environment variable LIT_PRETRAIN_FIT__TRAINER__MAX_STPES" in err
 
 
 @pytest.mark.parametrize("where", ["model: side_effect.X", "trainer: {callbacks: [side_effect.X]}",

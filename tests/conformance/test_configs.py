@@ -4,6 +4,7 @@ Each runnable file (one with a model) is run for a few steps on its own data wit
 the contracts promise is checked on what it leaves behind.
 """
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -16,7 +17,13 @@ from lit_pretrain.cli import main
 from lit_pretrain.io.checkpoint import artifacts, latest, load_data, load_encoder, read
 
 CONF = Path(__file__).parents[2] / "conf"
-METHODS = sorted(p for p in CONF.rglob("*.yaml") if "class_path" in ((yaml.safe_load(p.read_text()) or {}).get("model") or {}))
+
+
+def names_a_model(path: Path) -> bool:
+    return "class_path" in ((yaml.safe_load(path.read_text()) or {}).get("model") or {})
+
+
+METHODS = sorted(path for path in CONF.rglob("*.yaml") if names_a_model(path))
 SMOKE = ["--config", str(CONF / "trainer/smoke.yaml"), "--trainer.accelerator", "cpu", "--data.num_workers", "0"]
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda p: str(p.relative_to(CONF)))
@@ -81,10 +88,8 @@ def test_cut_and_resumed_equals_uncut(run, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "_save", save_and_die)
-        try:
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
             main(["fit", "--config", str(method), *SMOKE, "--run_dir", str(tmp_path)])
-        except (KeyboardInterrupt, SystemExit):
-            pass
     assert read(tmp_path)["global_step"] == 2
     fit(method, tmp_path)
     resumed, whole = read(tmp_path), read(folder)

@@ -3,16 +3,19 @@
 import lightning as L
 import pytest
 import torch
+import yaml
 
 from lit_pretrain.callbacks.checkpoint import Checkpoint
+from lit_pretrain.cli import main
 from lit_pretrain.downstream.finetune import FineTune
 from lit_pretrain.downstream.labelled import Labelled
 from lit_pretrain.downstream.task.classify import Classify
+from lit_pretrain.downstream.tuning.linear import Linear
 from lit_pretrain.encoders.checkpoint import FromCheckpoint
 from lit_pretrain.io.checkpoint import load
 from lit_pretrain.io.pretrained import save_pretrained
 from lit_pretrain.optim.recipe import AdamW
-from lit_pretrain.part import spec
+from lit_pretrain.part import class_path, spec
 
 QUIET = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
 
@@ -69,3 +72,25 @@ def test_labelled_limits_the_training_split_only(digits):
     counts = [sum(b.num_examples for b in data.loader(s, shuffle=False)) for s in ("train", "validation", "test")]
     assert counts == [20, 359, 359]
     assert data.num_classes == 10
+
+
+def test_runs_from_the_command_line(encoder, digits, tmp_path):
+    fit(encoder, Labelled(digits), tmp_path / "run", steps=3)
+    tree = {
+        "include": ["../trainer/smoke.yaml"],
+        "model": {
+            "class_path": "lit_pretrain.downstream.finetune.FineTune",
+            "init_args": {
+                "encoder": {"class_path": class_path(FromCheckpoint), "init_args": {"path": str(tmp_path / "run")}},
+                "task": {"class_path": class_path(Classify), "init_args": {"dim": 16, "num_classes": 10}},
+                "tuning": {"class_path": class_path(Linear)},
+            },
+        },
+        "data": spec(Labelled(digits, limit=50)),
+    }
+    (tmp_path / "finetune.yaml").write_text(yaml.safe_dump(tree))
+    words = ["--config", str(tmp_path / "finetune.yaml"), "--run_dir", str(tmp_path / "tuned"), "--trust", "tests"]
+    assert main(["fit", *words, "--trainer.accelerator", "cpu"]) == 0
+    model = load(tmp_path / "tuned")
+    assert type(model) is FineTune and type(model.tuning) is Linear
+    assert all(torch.equal(p, q) for p, q in zip(model.encoder.parameters(), encoder.parameters(), strict=True))

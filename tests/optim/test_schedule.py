@@ -1,5 +1,7 @@
 """Schedules at their published points."""
 
+from itertools import pairwise
+
 import pytest
 
 from lit_pretrain.optim.schedule import Constant, Cosine, InverseSquareRoot, Linear, WarmupStableDecay
@@ -8,7 +10,7 @@ from lit_pretrain.optim.schedule import Constant, Cosine, InverseSquareRoot, Lin
 @pytest.mark.parametrize("schedule", [Constant, Cosine, Linear, WarmupStableDecay])
 def test_warm_up_rises_in_a_straight_line(schedule):
     factors = [schedule(warmup=10).factor(step, 100) for step in range(11)]
-    rises = [b - a for a, b in zip(factors, factors[1:], strict=False)]
+    rises = [b - a for a, b in pairwise(factors)]
     assert factors[0] > 0 and max(rises) - min(rises) < 1e-9 and factors[10] == 1
 
 

@@ -21,9 +21,7 @@ class GroupedLinear(nn.Module):
         super().__init__()
         if inputs % num_groups or outputs % num_groups:
             raise ValueError(f"num_groups={num_groups} does not divide the widths {inputs} and {outputs}")
-        self.weight = nn.Parameter(
-            torch.empty(num_groups, inputs // num_groups, outputs // num_groups).normal_(std=0.02)
-        )
+        self.weight = nn.Parameter(torch.empty(num_groups, inputs // num_groups, outputs // num_groups).normal_(std=0.02))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:

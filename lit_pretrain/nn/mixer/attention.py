@@ -52,14 +52,17 @@ class Attention(Mixer):
         self.qkv_norm = nn.ModuleList(qkv_norm.copy() for _ in range(3)) if qkv_norm is not None else None
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        q, k, v = (self._heads(f(x)) for f in (self.query, self.key, self.value))  # (U, D) -> (U, H, E)
-        if self.qkv_norm is not None:
-            q, k, v = (norm(y) for norm, y in zip(self.qkv_norm, (q, k, v), strict=True))
+        q, k, v = (self._project(i, x) for i in range(3))
         layout = keys = context.layout
         q, k = (context.position.rotate(y, layout.position) for y in (q, k))
         if context.cache is not None:
             k, v, keys = context.cache.extend(self, k, v, layout)
         return self._attend(q, k, v, layout, keys, self._bias(context, keys))
+
+    def _project(self, i: int, x: Tensor) -> Tensor:
+        """(U, D) -> (U, H, E): queries (i = 0), keys (1) or values (2)."""
+        y = self._heads((self.query, self.key, self.value)[i](x))
+        return y if self.qkv_norm is None else self.qkv_norm[i](y)
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.num_heads, self.head_dim))
@@ -77,12 +80,17 @@ class Attention(Mixer):
             if ("table", self.causal) not in context.biases:
                 every = torch.arange(keys.max_length, device=keys.device)
                 context.biases["table", self.causal] = position.bias(every, every, self.causal)
-            table = context.biases["table", self.causal]
+            table = self._checked(context.biases["table", self.causal])
             return None if table is None else lambda b: table[:, : layout.lengths[b], : keys.lengths[b]]
-        if position.bias(layout.position[:1], keys.position[:1], self.causal) is None:
+        if self._checked(position.bias(layout.position[:1], keys.position[:1], self.causal)) is None:
             return None
         queries_of, keys_of = layout.position.split(layout.lengths), keys.position.split(keys.lengths)
         return lambda b: position.bias(queries_of[b], keys_of[b], self.causal)
+
+    def _checked(self, bias: Tensor | None) -> Tensor | None:
+        if bias is not None and len(bias) != self.num_heads:
+            raise ValueError(f"position biases of num_heads={len(bias)} reached attention with {self.num_heads} heads")
+        return bias
 
 
 class CausalAttention(Attention):
@@ -106,6 +114,10 @@ class CrossAttention(Attention):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         if context.source is None or context.source_layout is None:
             raise ValueError("CrossAttention needs a source, which an encoder-decoder passes")
-        q = self._heads(self.query(x))
-        k, v = (self._heads(f(context.source)) for f in (self.key, self.value))
-        return self._attend(q, k, v, context.layout, context.source_layout, None)
+        source = context.source
+
+        def make() -> tuple[Tensor, Tensor]:
+            return self._project(1, source), self._project(2, source)
+
+        k, v = make() if context.cache is None else context.cache.source(self, make)
+        return self._attend(self._project(0, x), k, v, context.layout, context.source_layout, None)

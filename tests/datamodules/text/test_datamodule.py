@@ -142,7 +142,7 @@ def test_a_small_table_is_refused(data):
     from lit_pretrain.encoders.bert import BERT
 
     data.trainer = SimpleNamespace(lightning_module=SimpleNamespace(encoder=BERT(100, 8, 1, 1)))
-    with pytest.raises(ValueError, match="100 token embeddings.*vocab_size"):
+    with pytest.raises(ValueError, match=r"100 token embeddings.*vocab_size"):
         data.setup("fit")
 
 

@@ -46,9 +46,7 @@ def test_bad_rows_are_named_and_skipped_up_to_a_share(tmp_path):
     path = tmp_path / "a.jsonl"
     good = b'{"text": "fine"}\n'
     path.write_bytes(good * 50 + b'{"text": "half\n' + b'{"other": 1}\n' + b'{"text": "\xff"}\n')
-    with pytest.warns(
-        UserWarning, match=r"3 of 53 rows.*line 51: not JSON.*line 52: no field 'text'.*line 53: not UTF-8"
-    ):
+    with pytest.warns(UserWarning, match=r"3 of 53 rows.*line 51: not JSON.*line 52: no field 'text'.*line 53: not UTF-8"):
         assert len(read(train=str(path), max_bad=0.1)) == 50
     with pytest.raises(ValueError, match=r"a\.jsonl: 3 of 53 rows are bad.*max_bad"):
         read(train=str(path))
