@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_pretrain.nn.head.base import Head
 from lit_pretrain.nn.mixer.cache import KeyValueCache
-from lit_pretrain.types import Encoded, Encoder, TextBatch
+from lit_pretrain.types import Encoded, Encoder, Layout, TextBatch
 
 
 @torch.no_grad()
@@ -43,7 +43,11 @@ def generate(
 
     Returns:
         B tensors of new token ids.
+
+    Raises:
+        ValueError: the model sees units ahead, a prompt is empty, or an option is out of range.
     """
+    _check(model, prompt, max_new_tokens, temperature, top_k, top_p)
     cache, given = KeyValueCache(), {} if source is None else {"source": source}
     written: list[list[Tensor]] = [[] for _ in prompt.lengths]
     running = torch.ones(prompt.num_examples, dtype=torch.bool, device=prompt.tokens.device)
@@ -58,6 +62,7 @@ def generate(
         if not running.any():
             break
         inputs = replace(prompt, tokens=tokens, lengths=(1,) * len(written), num_bytes=None)
+        inputs.layout = Layout(inputs.lengths, tokens.device, prefix=prompt.layout.prefix)
     return [torch.stack(tokens) for tokens in written]
 
 
@@ -77,3 +82,20 @@ def choose(
         ranked = ranked.masked_fill(before >= top_p, -torch.inf)
         logits = torch.empty_like(logits).scatter(-1, order, ranked)
     return torch.multinomial(logits.softmax(-1), 1, generator=generator).squeeze(-1)
+
+
+def _check(
+    model: Encoder, prompt: TextBatch, max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None
+) -> None:
+    if not all(getattr(block.mixer, "causal", False) for block in model.blocks):
+        raise ValueError(f"{type(model).__name__} sees units ahead, so it cannot write: its mixers must be causal")
+    if 0 in prompt.lengths:
+        raise ValueError(f"prompt {prompt.lengths.index(0)} is empty; give it a token to start from")
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens={max_new_tokens} must be at least 1")
+    if temperature < 0:
+        raise ValueError(f"temperature={temperature} must be 0 (the likeliest token) or above")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k={top_k} must be at least 1")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p={top_p} must be above 0 and at most 1")

@@ -1,5 +1,6 @@
 """A teacher that is the moving average of its student (Mean Teacher, arXiv 1703.01780)."""
 
+import math
 from copy import deepcopy
 from typing import Self
 
@@ -15,21 +16,34 @@ class EMA(nn.Module):
     Args:
         student: is copied.
         momentum: 0.996 in BYOL (arXiv 2006.07733).
+        final_momentum: reached at the end of training along half a cosine; 1 in BYOL. None: it stays the same.
     """
 
-    def __init__(self, student: nn.Module, momentum: float = 0.996):
+    def __init__(self, student: nn.Module, momentum: float = 0.996, final_momentum: float | None = None):
         super().__init__()
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum={momentum} must lie between 0 and 1")
+        final_momentum = momentum if final_momentum is None else final_momentum
+        for value in (momentum, final_momentum):
+            if not 0 <= value <= 1:
+                raise ValueError(f"momentum={value} must lie between 0 and 1")
         self.teacher, self.momentum = deepcopy(student).eval().requires_grad_(False), momentum
+        self.final_momentum = final_momentum
 
     def train(self, mode: bool = True) -> Self:
         return super().train(False)
 
+    def momentum_at(self, progress: float) -> float:
+        return self.final_momentum - (self.final_momentum - self.momentum) * (1 + math.cos(math.pi * progress)) / 2
+
     @torch.no_grad()
-    def update(self, student: nn.Module) -> None:
-        """One step towards the student; its buffers are copied."""
-        torch._foreach_lerp_(list(self.teacher.parameters()), list(student.parameters()), 1 - self.momentum)
+    def update(self, student: nn.Module, progress: float = 0.0) -> None:
+        """One step towards the student; its buffers are copied.
+
+        Args:
+            student: what was copied.
+            progress: share of the training that is done, for a momentum that changes.
+        """
+        momentum = self.momentum_at(progress)
+        torch._foreach_lerp_(list(self.teacher.parameters()), list(student.parameters()), 1 - momentum)
         for own, other in zip(self.teacher.buffers(), student.buffers(), strict=True):
             own.copy_(other)
 

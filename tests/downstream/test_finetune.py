@@ -78,6 +78,7 @@ def test_runs_from_the_command_line(encoder, digits, tmp_path):
     fit(encoder, Labelled(digits), tmp_path / "run", steps=3)
     tree = {
         "include": ["../trainer/smoke.yaml"],
+        "trainer": {"check_val_every_n_epoch": None, "accelerator": "cpu"},
         "model": {
             "class_path": "lit_pretrain.downstream.finetune.FineTune",
             "init_args": {
@@ -90,7 +91,7 @@ def test_runs_from_the_command_line(encoder, digits, tmp_path):
     }
     (tmp_path / "finetune.yaml").write_text(yaml.safe_dump(tree))
     words = ["--config", str(tmp_path / "finetune.yaml"), "--run_dir", str(tmp_path / "tuned"), "--trust", "tests"]
-    assert main(["fit", *words, "--trainer.accelerator", "cpu"]) == 0
+    assert main(["fit", *words]) == 0
     model = load(tmp_path / "tuned")
     assert type(model) is FineTune and type(model.tuning) is Linear
     assert all(torch.equal(p, q) for p, q in zip(model.encoder.parameters(), encoder.parameters(), strict=True))

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+from lit_pretrain.nn.feedforward.grouped import GroupedLinear
 from lit_pretrain.nn.init.base import Init
 
 
@@ -20,10 +21,10 @@ class SpikeNoMore(Init):
     def apply_to(self, encoder: nn.Module) -> None:
         std = math.sqrt(2 / (5 * encoder.dim))
         for module in encoder.modules():
-            if isinstance(module, (nn.Linear, nn.Embedding, nn.modules.conv._ConvNd)):
+            if isinstance(module, (nn.Linear, nn.Embedding, nn.modules.conv._ConvNd, GroupedLinear)):
                 module.weight.normal_(0.0, std)
                 if getattr(module, "bias", None) is not None:
                     module.bias.zero_()
         for name, module in encoder.blocks.named_modules():
-            if isinstance(module, nn.Linear) and name.endswith(".out"):
+            if isinstance(module, (nn.Linear, GroupedLinear)) and name.endswith(".out"):
                 module.weight.div_(math.sqrt(2 * encoder.num_layers))

@@ -18,11 +18,13 @@ class ALiBi(Position):
 
     def __init__(self, num_heads: int):
         super().__init__()
-        self.register_buffer("slope", torch.tensor(slopes(num_heads)), persistent=False)
+        if num_heads < 1:
+            raise ValueError(f"num_heads={num_heads} must be at least 1")
+        self.slopes = slopes(num_heads)  # no buffer: it would be rounded where a whole model is cast to bf16
 
     def bias(self, queries: Tensor, keys: Tensor, causal: bool) -> Tensor:
         distance = (queries[:, None] - keys[None]).abs().float()  # a causal mask hides the keys ahead
-        return -self.slope[:, None, None] * distance  # (H, Lq, Lk)
+        return -torch.tensor(self.slopes, device=distance.device)[:, None, None] * distance  # (H, Lq, Lk)
 
 
 def slopes(num_heads: int) -> list[float]:

@@ -1,7 +1,5 @@
 """Sinusoidal absolute positions (arXiv 1706.03762). Legend: U units, D width."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -19,10 +17,11 @@ class Sinusoidal(Position):
         super().__init__()
         if dim % 2:
             raise ValueError(f"dim={dim}: sinusoidal positions come in pairs, so it must be even")
-        frequency = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
-        self.register_buffer("frequency", frequency, persistent=False)
+        self.dim = dim
 
     def embed(self, x: Tensor, position: Tensor) -> Tensor:
-        angle = position[:, None].float() * self.frequency  # (U, D / 2), angles in fp32
+        # No buffer holds the frequencies: they would be rounded where a whole model is cast to bf16. Angles in fp32.
+        frequency = 10000.0 ** (-torch.arange(0, self.dim, 2, device=x.device) / self.dim)
+        angle = position[:, None].float() * frequency  # (U, D / 2)
         wave = torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)  # (U, D / 2, 2) -> (U, D)
         return x + wave.to(x.dtype)

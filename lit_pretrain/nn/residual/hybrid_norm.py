@@ -3,27 +3,31 @@
 from torch import Tensor
 
 from lit_pretrain.nn.residual.base import Residual, SubLayer
+from lit_pretrain.nn.residual.pre_norm import PreNorm
 
 
 class HybridNorm(Residual):
-    """y = x + attention(x), then x <- norm(y) + f(norm(y)), as in the paper's equations for its basic form.
+    """y = x + attention(x), then x <- norm(y) + f(norm(y)).
 
-    The norms inside the attention are the mixer's: give it `qkv_norm`. In the first block the attention's input is
-    normed as well, which is the paper's HybridNorm*.
+    The norms inside the attention are the mixer's: give it `qkv_norm`. What the last block adds is not normed, so the
+    stack needs a final norm.
     """
 
     def at(self, layer: int, num_layers: int, num_sublayers: int) -> Residual:
-        own = super().at(layer, num_layers, num_sublayers)
-        own.first = layer == 0
-        if not own.first:
-            own.norms = own.norms[1:]  # attention has its own norms inside
-        return own
+        return super().at(layer, num_layers, num_sublayers=1)  # attention has its own norms inside
 
     def forward(self, x: Tensor, sublayers: list[SubLayer]) -> Tensor:
-        norms = list(self.norms)
-        mixed = sublayers[0](norms.pop(0)(x) if self.first else x)
-        x = x + self.dropout(mixed)
-        for norm, sublayer in zip(norms, sublayers[1:], strict=True):
-            x = norm(x)
-            x = x + self.dropout(sublayer(x))
-        return x
+        *mixers, feedforward = sublayers
+        for mixer in mixers:
+            x = x + self.dropout(mixer(x))
+        x = self.norms[0](x)
+        return x + self.dropout(feedforward(x))
+
+
+class HybridNormStar(HybridNorm):
+    """HybridNorm*, the better of the paper's two: its first block is Pre-LN, with the norms inside attention kept."""
+
+    def at(self, layer: int, num_layers: int, num_sublayers: int) -> Residual:
+        if layer == 0:
+            return PreNorm(self.norm, self.dropout.p).at(layer, num_layers, num_sublayers)
+        return super().at(layer, num_layers, num_sublayers)
