@@ -87,7 +87,7 @@ def choose(
 def _check(
     model: Encoder, prompt: TextBatch, max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None
 ) -> None:
-    if not all(getattr(block.mixer, "causal", False) for block in model.blocks):
+    if not all(getattr(getattr(block, "mixer", None), "causal", False) for block in model.blocks):
         raise ValueError(f"{type(model).__name__} sees units ahead, so it cannot write: its mixers must be causal")
     if 0 in prompt.lengths:
         raise ValueError(f"prompt {prompt.lengths.index(0)} is empty; give it a token to start from")

@@ -20,6 +20,8 @@ from lit_pretrain.downstream.tune import Budget
 from lit_pretrain.downstream.tuning.linear import Linear
 from lit_pretrain.optim.recipe import AdamW
 from lit_pretrain.part import build, spec
+from lit_pretrain.probes.knn import KNNProbe
+from lit_pretrain.probes.logistic import LogisticProbe
 
 ROWS = ["random init + linear probe", "pretrained + linear probe", "random init + kNN", "pretrained + kNN",
         "from scratch", "fine-tuned"]  # fmt: skip
@@ -27,7 +29,8 @@ ROWS = ["random init + linear probe", "pretrained + linear probe", "random init 
 
 def tiny(**changes) -> Protocol:
     budget = Budget(learning_rates=(1e-3, 3e-3), epochs=1, min_steps=6, max_steps=12)
-    return Protocol(**{"labels": (30, "all"), "seeds": (0, 1), "budget": budget} | changes)
+    probes = (LogisticProbe((1e-2,), max_iter=20), KNNProbe())
+    return Protocol(**{"labels": (30, "all"), "seeds": (0, 1), "probes": probes, "budget": budget} | changes)
 
 
 @pytest.fixture
@@ -51,7 +54,8 @@ def test_the_table_is_complete(subject, tmp_path):
 
 
 def test_a_cut_run_goes_on_without_repeating(subject, tmp_path, monkeypatch):
-    whole = tiny().evaluate([subject], tmp_path / "whole")
+    quick = tiny(budget=Budget(learning_rates=(1e-3,), max_steps=2))
+    whole = quick.evaluate([subject], tmp_path / "whole")
     done, probe = [], Protocol._probe
 
     def cut(self, cell, features):
@@ -63,20 +67,20 @@ def test_a_cut_run_goes_on_without_repeating(subject, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Protocol, "_probe", cut)
         with pytest.raises(KeyboardInterrupt):
-            tiny().evaluate([subject], tmp_path / "cut")
+            quick.evaluate([subject], tmp_path / "cut")
     assert len(list((tmp_path / "cut/cells").glob("*.json"))) == 3
     count = Counter()
     for name in ("_probe", "_tune"):
         ran = getattr(Protocol, name)
         monkeypatch.setattr(Protocol, name, lambda *a, ran=ran, name=name: (count.update([name]), ran(*a))[1])
-    assert tiny().evaluate([subject], tmp_path / "cut") == whole  # and so the same results when repeated
+    assert quick.evaluate([subject], tmp_path / "cut") == whole  # and so the same results when repeated
     # Of 16 probe cells, 2 repeat what draws nothing: all labels, pretrained, another seed.
     assert count == {"_probe": 16 - 2 - 3, "_tune": 8}
-    tiny().evaluate([subject], tmp_path / "cut")
+    quick.evaluate([subject], tmp_path / "cut")
     assert count == {"_probe": 16 - 2 - 3, "_tune": 8}
     with torch.no_grad():  # other weights: the pretrained cells are measured again, the random ones are not
         subject.encoder.embedding.weight.mul_(2)
-    tiny().evaluate([subject], tmp_path / "cut")
+    quick.evaluate([subject], tmp_path / "cut")
     assert count == {"_probe": 16 - 2 - 3 + 8 - 2, "_tune": 8 + 4}
 
 
