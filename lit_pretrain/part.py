@@ -24,6 +24,10 @@ class Recorded:
 
     _init_args: dict[str, Any]
 
+    def __init__(self) -> None:
+        """Takes nothing, so that a subclass without an `__init__` of its own refuses unknown arguments."""
+        super().__init__()
+
     def __new__(cls, /, *args, **kwargs):
         self = super().__new__(cls)
         signature = inspect.signature(cls.__init__)

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from lit_pretrain.part import Part
 
-
 CPU = torch.device("cpu")
 
 
@@ -72,9 +71,16 @@ class Layout:
 
     def keep(self, keep: Tensor) -> "Layout":
         """The layout of the units where `keep` (U,) bool is true, at their original positions."""
-        kept = torch.zeros(self.num_examples, dtype=torch.long, device=self.device)
-        kept = kept.index_add_(0, self.example, keep.long())
-        return Layout(tuple(kept.tolist()), self.device, self.position[keep], self.prefix)
+        prefix = None
+        if self.prefix is not None:
+            inside = self.position < torch.tensor(self.prefix, device=self.device)[self.example]
+            prefix = self._count(keep & inside)
+        return Layout(self._count(keep), self.device, self.position[keep], prefix)
+
+    def _count(self, units: Tensor) -> tuple[int, ...]:
+        """Of each example, the units where (U,) bool is true."""
+        counts = torch.zeros(self.num_examples, dtype=torch.long, device=self.device)
+        return tuple(counts.index_add_(0, self.example, units.long()).tolist())
 
 
 @dataclass
@@ -152,12 +158,14 @@ class TextBatch(Batch):
         lengths: tokens of each document.
         vocab: the tokenizer's ids; the loader attaches it.
         num_bytes: (B,) int64 UTF-8 bytes that each document's tokens stand for, for bits per byte.
+        prefix: tokens of each document that all of it may see, for prefix language models; None: no prefix.
     """
 
     tokens: Tensor
     lengths: tuple[int, ...]
     vocab: Vocabulary | None = None
     num_bytes: Tensor | None = None
+    prefix: tuple[int, ...] | None = None
 
     @property
     def num_examples(self) -> int:
@@ -169,7 +177,7 @@ class TextBatch(Batch):
 
     @cached_property
     def layout(self) -> Layout:
-        return Layout(self.lengths, self.tokens.device)
+        return Layout(self.lengths, self.tokens.device, prefix=self.prefix)
 
 
 @dataclass

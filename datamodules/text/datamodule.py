@@ -75,12 +75,18 @@ class TextDataModule(DataModule):
             self.tokens(split)
 
     def setup(self, stage: str | None = None) -> None:
-        """Check that the encoder has an embedding for every id.
+        """Check that the encoder has an embedding for every id and every position.
 
         Raises:
-            ValueError: its table is too small.
+            ValueError: one of its tables is too small.
         """
         encoder = getattr(getattr(self.trainer, "lightning_module", None), "encoder", None)
+        positions = getattr(getattr(encoder, "position", None), "max_length", None)
+        if positions is not None and positions < self.max_length:
+            raise ValueError(
+                f"the encoder has {positions} positions and the data examples of max_length={self.max_length}:"
+                " raise the encoder's max_length, or lower the data's"
+            )
         table = getattr(getattr(encoder, "embedding", None), "token_table", lambda: None)()
         if table is not None and len(table) < self.vocabulary.size:
             raise ValueError(f"the encoder has {len(table)} token embeddings and the tokenizer {self.vocabulary.size} ids:"

@@ -25,7 +25,10 @@ def held_out(run: Path) -> list[tuple[int, float]]:
 
 
 def main(runs: Path, out: Path) -> None:
-    lines = ["| method | steps | seconds | held-out loss: first | lowest | last | last is lowest |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| method | steps | seconds | held-out loss: first | lowest | last | last is lowest |",
+        "|---|---|---|---|---|---|---|",
+    ]
     figure, axes = plt.subplots(2, 3, figsize=(11, 5.5), layout="constrained")
     (out / "results").mkdir(exist_ok=True)
     for axis, run in zip(axes.flat, sorted(p for p in runs.iterdir() if p.is_dir()), strict=False):

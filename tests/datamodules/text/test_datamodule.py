@@ -144,6 +144,9 @@ def test_a_small_table_is_refused(data):
     data.trainer = SimpleNamespace(lightning_module=SimpleNamespace(encoder=BERT(100, 8, 1, 1)))
     with pytest.raises(ValueError, match=r"100 token embeddings.*vocab_size"):
         data.setup("fit")
+    data.trainer = SimpleNamespace(lightning_module=SimpleNamespace(encoder=BERT(512, 8, 1, 1, max_length=30)))
+    with pytest.raises(ValueError, match=r"30 positions.*max_length=40"):
+        data.setup("fit")
 
 
 def test_bad_numbers_are_named():
