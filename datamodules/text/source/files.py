@@ -13,6 +13,7 @@ from typing import IO, Any, Literal
 
 from lit_pretrain.datamodules.text.source.base import Document, Source
 
+BLOCK = 4000  # characters: a book of this many blocks has a validation part of its own
 SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 
 
@@ -26,7 +27,8 @@ class Files(Source):
         train, validation, test: a path, folder or glob, or a list of them.
         text_field, label_field: keys of a JSON line, columns of a parquet file.
         split_on: what is one document of a .txt file: all of it, a paragraph, or a line.
-        validation_fraction: without `validation`, this share of the training documents, chosen by a hash of their text.
+        validation_fraction: without `validation`, this share of the training text: every n-th document, where documents
+            longer than BLOCK characters count as several.
         max_bad: the largest share of bad rows.
     """
 
@@ -53,11 +55,10 @@ class Files(Source):
         if not held_out or split == "test":
             yield from self._read(split)
             return
-        for document in self._read("train"):
-            key = hashlib.blake2b(document.text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            out = int.from_bytes(key, "little") / 2**64 < self.validation_fraction
-            if out == (split == "validation"):
-                yield document
+        every = max(2, round(1 / self.validation_fraction))
+        for i, block in enumerate(_blocks(self._read("train"))):
+            if (i % every == every // 2) == (split == "validation"):
+                yield block
 
     def fingerprint(self, split: str) -> str:
         """Paths, sizes and times of change, and how they are read."""
@@ -174,6 +175,21 @@ class Files(Source):
         if not isinstance(row[self.text_field], str):
             raise ValueError(f"field {self.text_field!r} is no text")
         return Document(row[self.text_field], None if self.label_field is None else str(row[self.label_field]))
+
+
+def _blocks(documents: Iterator[Document]) -> Iterator[Document]:
+    """Documents, the long ones cut at ends of lines."""
+    for document in documents:
+        lines: list[str] = []
+        size = 0
+        for line in document.text.splitlines(keepends=True):
+            lines.append(line)
+            size += len(line)
+            if size >= BLOCK:
+                yield Document("".join(lines), document.label)
+                lines, size = [], 0
+        if lines:
+            yield Document("".join(lines), document.label)
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -66,8 +66,17 @@ def test_a_held_out_share_is_stable_and_disjoint(tmp_path):
     path.write_text("".join(f"line {i}\n" for i in range(1000)))
     settings = {"train": str(path), "split_on": "line", "validation_fraction": 0.1}
     train, held_out = read(**settings), read("validation", **settings)
-    assert 60 < len(held_out) < 140 and len(train) + len(held_out) == 1000
+    assert len(held_out) == 100 and len(train) + len(held_out) == 1000
     assert not set(train) & set(held_out) and held_out == read("validation", **settings)
+
+
+def test_one_long_file_is_held_out_in_blocks(tmp_path):
+    path = tmp_path / "a.txt"
+    text = "".join(f"line {i}\n" for i in range(20_000))
+    path.write_text(text)
+    train, held_out = (read(s, train=str(path), validation_fraction=0.1) for s in ("train", "validation"))
+    assert 0.05 < sum(len(d.text) for d in held_out) / len(text) < 0.15
+    assert sorted(line for d in train + held_out for line in d.text.splitlines()) == sorted(text.splitlines())
 
 
 def test_the_fingerprint_follows_the_file(tmp_path):
