@@ -19,6 +19,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_pretrain.callbacks.checkpoint import Checkpoint
 from lit_pretrain.config.compose import compose
+from lit_pretrain.config.defaults import know_parts
 from lit_pretrain.config.mistake import Mistake, one_line
 from lit_pretrain.config.run_folder import CONFIG, refuse_another, run_folder
 from lit_pretrain.config.schema import Argument, Group, Schema, signature
@@ -179,6 +180,7 @@ class Run(LightningCLI):
 def run(verb: str, arguments: Sequence[str]) -> int:
     """Compose, check and run a command; the exit code."""
     _be_quiet()
+    know_parts()
     torch.set_float32_matmul_precision("high")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # at the end: a file of the user's never hides an installed package

@@ -4,6 +4,8 @@ Pre-norm with RMSNorm (arXiv 1910.07467), rotary positions (2104.09864), GEGLU (
 ModernBERT (2412.13663) and Llama (2302.13971).
 """
 
+import torch
+
 from lit_pretrain.encoders.transformer import Transformer
 from lit_pretrain.nn.block import Block
 from lit_pretrain.nn.depth.plain import Plain
@@ -147,3 +149,5 @@ class UnitTransformer(Modern):
     ):
         mixer = Attention(dim, num_heads, bias=False)
         super().__init__(Units(dim), mixer, Mean(), num_layers, num_heads, hidden, dropout, maskable=maskable)
+        if self.mask_vector is not None:
+            torch.nn.init.normal_(self.mask_vector)  # as large as the normed units of an encoder

@@ -59,7 +59,8 @@ class Transformer(Encoder):
         self.projection = nn.Linear(embedding.dim, self.dim) if self.dim != embedding.dim else None
         self.depth, self.blocks = depth, depth.build(block)
         self.pooling, self.dropout = pooling, nn.Dropout(dropout)
-        self.mask_vector = nn.Parameter(torch.zeros(embedding.dim)) if maskable else None
+        # Not zero: a norm would blow up its gradients and, by clipping, stop all others.
+        self.mask_vector = nn.Parameter(torch.empty(embedding.dim).normal_(0.0, 0.02)) if maskable else None
         init.apply_to(self)
 
     def forward(

@@ -60,6 +60,7 @@ def test_a_run_leaves_what_it_promises(run):
     assert read(folder)["global_step"] == 4
     for name in ("config.yaml", "report.html"):
         assert (folder / name).stat().st_size > 0, name
+    assert " object at 0x" not in (folder / "config.yaml").read_text(), "a default is not written as its class path"
 
 
 def test_a_checkpoint_needs_nothing_else(run, tmp_path, monkeypatch):

@@ -6,8 +6,8 @@ cd "$(dirname "$0")/../../.."
 [ $# -gt 0 ] || set -- clm 700 mlm 900 mae_lm 800 electra 600 span_corruption 400 condenser 450
 while [ $# -gt 0 ]; do
   run="runs/books/$1"
-  lit-pretrain fit --config "conf/text/$1.yaml" --config experiments/text/books/data.yaml \
-    --trainer.max_steps "$2" --run_dir "$run"
-  lit-pretrain validate --config "$run/config.yaml" --run_dir "$run" --trainer.limit_val_batches 1.0
+  what="--config conf/text/$1.yaml --config experiments/text/books/data.yaml --run_dir $run"
+  lit-pretrain fit $what --trainer.max_steps "$2"
+  lit-pretrain validate $what --trainer.limit_val_batches 1.0
   shift 2
 done

@@ -4,4 +4,4 @@
 set -eu
 cd "$(dirname "$0")/../../.."
 lit-pretrain fit --config experiments/text/sst2/pretrain.yaml --run_dir runs/sst2
-lit-pretrain evaluate --config experiments/text/sst2/protocol.yaml --ckpt runs/sst2 --out experiments/text/sst2/results
+lit-pretrain evaluate --config experiments/text/sst2/protocol.yaml --ckpt runs/sst2 --out runs/sst2_table
