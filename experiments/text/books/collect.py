@@ -31,7 +31,7 @@ def main(runs: Path, out: Path) -> None:
     ]
     figure, axes = plt.subplots(2, 3, figsize=(11, 5.5), layout="constrained")
     (out / "results").mkdir(exist_ok=True)
-    for axis, run in zip(axes.flat, sorted(p for p in runs.iterdir() if p.is_dir()), strict=False):
+    for axis, run in zip(axes.flat, sorted(p.parent for p in runs.glob("*/summary.json")), strict=False):
         curve = held_out(run)
         steps, losses = zip(*curve, strict=True)
         seconds = json.loads((run / "summary.json").read_text())["seconds"]
@@ -43,6 +43,8 @@ def main(runs: Path, out: Path) -> None:
         axis.set_xlabel("optimiser steps")
         axis.set_ylabel("held-out loss (nats)")
         axis.grid(alpha=0.3)
+    for axis in axes.flat:
+        axis.set_visible(axis.has_data())
     figure.savefig(out / "held_out.png", dpi=110)
     (out / "results" / "table.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
