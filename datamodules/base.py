@@ -42,6 +42,9 @@ class DataModule(Recorded, L.LightningDataModule):
         """File name -> text of what a user of the weights needs beside them (such as `tokenizer.json`)."""
         return {}
 
+    def restore(self, artifacts: dict[str, str]) -> None:
+        """Take over what `artifacts` wrote, so that nothing of it is made anew from data that may be gone."""
+
     def train_dataloader(self) -> ResumableLoader:
         return self.loader("train", shuffle=True)
 

@@ -1,10 +1,12 @@
 """A loader whose position is a number: it can stop anywhere and go on with the next batch.
 
 The order of an epoch is a pure function of (seed, epoch), so the state is (epoch, batches delivered). It has a
-length always, because Lightning reads one batch ahead from a loader without one and would lose it on resume.
+length always, because Lightning reads one batch ahead from a loader without one and would lose it on resume. From one
+with a length it takes exactly so many batches and never asks for the end, so the epoch is over with its last batch.
 """
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -50,12 +52,13 @@ class ResumableLoader:
         return len(self.batches())
 
     def __iter__(self) -> Iterator[Batch]:
-        if not self._resumed:
-            self.delivered = 0
+        if self.delivered and not self._resumed:  # the epoch before was left early (limit_train_batches)
+            self.epoch, self.delivered = self.epoch + 1, 0
         self._resumed = False
+        batches = self.batches()
         loader = DataLoader(
             self.dataset,
-            batch_sampler=self.batches()[self.delivered :],
+            batch_sampler=batches[self.delivered :],
             collate_fn=self.collate,
             num_workers=self.num_workers,
             pin_memory=self.pin_memory,
@@ -64,8 +67,22 @@ class ResumableLoader:
         )
         for batch in loader:
             self.delivered += 1
+            if self.delivered == len(batches):
+                self.epoch, self.delivered = self.epoch + 1, 0
             yield batch if self.attach is None else self.attach(batch)
-        self.epoch, self.delivered = self.epoch + 1, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Be at the beginning of this epoch, unless inside it already.
+
+        Lightning calls it before each epoch; from a checkpoint of the end of an epoch it restores no loader's state.
+        """
+        if epoch != self.epoch:
+            self.epoch, self.delivered, self._resumed = epoch, 0, False
+
+    @property
+    def batch_sampler(self) -> SimpleNamespace:
+        """Where Lightning looks for `set_epoch`."""
+        return SimpleNamespace(sampler=self)
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self.epoch, "delivered": self.delivered}

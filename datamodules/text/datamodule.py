@@ -13,7 +13,7 @@ from lit_pretrain.datamodules.loader import ResumableLoader
 from lit_pretrain.datamodules.text.order import balanced, of_rank, plan
 from lit_pretrain.datamodules.text.source.base import SPLITS, Source
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
-from lit_pretrain.datamodules.text.tokens import Tokens, cache_folder, tokenise
+from lit_pretrain.datamodules.text.tokens import FORMAT, Tokens, cache_folder, tokenise
 from lit_pretrain.types import TextBatch, Vocabulary
 
 
@@ -60,6 +60,11 @@ class TextDataModule(DataModule):
         return self._vocabulary
 
     @property
+    def vocab_size(self) -> int:
+        """The ids that there really are; a trained tokenizer may have fewer than it was allowed."""
+        return self.vocabulary.size
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         return self.tokens("train").label_names
 
@@ -69,6 +74,22 @@ class TextDataModule(DataModule):
 
     def artifacts(self) -> dict[str, str]:
         return self._ready_tokenizer().artifacts()
+
+    def restore(self, artifacts: dict[str, str]) -> None:
+        if self.tokenizer is not None:
+            self.tokenizer.restore(artifacts)
+
+    def state_dict(self) -> dict[str, str]:
+        return {"tokenizer": self._ready_tokenizer().digest}
+
+    def load_state_dict(self, state: dict[str, str]) -> None:
+        """Raises ValueError if the checkpoint was trained with another tokenizer: the same ids would mean other text."""
+        if state["tokenizer"] != self._ready_tokenizer().digest:
+            raise ValueError(
+                "the checkpoint was trained with another tokenizer: the training data have changed, or the cache"
+                f" {cache_folder()} was lost and training came out differently. Give the checkpoint's own, as Pretrained"
+                " with the folder that `lit-pretrain export` writes"
+            )
 
     def prepare_data(self) -> None:
         for split in SPLITS:
@@ -87,17 +108,21 @@ class TextDataModule(DataModule):
                 f"the encoder has {positions} positions and the data examples of max_length={self.max_length}:"
                 " raise the encoder's max_length, or lower the data's"
             )
-        table = getattr(getattr(encoder, "embedding", None), "token_table", lambda: None)()
-        if table is not None and len(table) < self.vocabulary.size:
-            raise ValueError(f"the encoder has {len(table)} token embeddings and the tokenizer {self.vocabulary.size} ids:"
-                             f" set the encoder's vocab_size to at least {self.vocabulary.size}")  # fmt: skip
+        try:
+            rows = len(encoder.token_table())
+        except (AttributeError, ValueError):  # not an encoder of ours, or one without token embeddings
+            return
+        if rows < self.vocab_size:
+            raise ValueError(f"the encoder has {rows} token embeddings and the tokenizer {self.vocab_size} ids:"
+                             f" set the encoder's vocab_size to at least {self.vocab_size}")  # fmt: skip
 
     def tokens(self, split: str) -> Tokens:
         """All documents of a split as ids, from the cache if they are there."""
         if split not in self._tokens:
             tokenizer = self._ready_tokenizer()
-            key = f"{type(self.source).__name__}-{split}-{_digest(self.source.fingerprint(split))}-{tokenizer.digest}"
-            folder = cache_folder() / "tokens" / key
+            content = _digest(self.source.fingerprint(split))
+            name = f"{type(self.source).__name__}-{split}-{content}-{tokenizer.digest}-{FORMAT}"
+            folder = cache_folder() / "tokens" / name
             self._tokens[split] = tokenise(self.source.documents(split), tokenizer, folder, split)
         return self._tokens[split]
 
@@ -108,7 +133,7 @@ class TextDataModule(DataModule):
             raise ValueError(f"split={split!r} is none of {', '.join(SPLITS)}")
         before, after = self._ready_tokenizer().around()
         room = self.max_length - len(before) - len(after)
-        examples = Examples(self.tokens(split), room, before, after, labelled)
+        examples = Examples(self.tokens(split), self.class_names, room, before, after, labelled)
         if labelled and not len(examples):
             raise ValueError(f"{type(self.source).__name__} has no labelled documents in {split!r}: give its label field")
         if limit is not None:
@@ -137,7 +162,7 @@ class TextDataModule(DataModule):
         if self.tokenizer is None:
             raise ValueError("TextDataModule has no tokenizer: give one, or let it adopt() the pretraining data's")
         texts = lambda: (document.text for document in self.source.documents("train"))  # noqa: E731
-        self.tokenizer.prepare(texts, self.source.fingerprint("train"), cache_folder())
+        self.tokenizer.prepare(texts, lambda: self.source.fingerprint("train"), cache_folder())
         return self.tokenizer
 
 
@@ -146,19 +171,26 @@ class Examples(Dataset):
 
     Args:
         tokens: the documents.
+        class_names: in the order of the labels' numbers; a split may lack some of them.
         room: the most ids of a piece, without special tokens.
         before, after: special ids around each piece.
         labelled: the beginning of each labelled document instead of all pieces of all documents.
     """
 
-    def __init__(self, tokens: Tokens, room: int, before: list[int], after: list[int], labelled: bool):
+    def __init__(self, tokens: Tokens, class_names: tuple[str, ...], room: int, before: list[int], after: list[int],
+                 labelled: bool):  # fmt: skip
         if room < 1:
             raise ValueError(f"max_length={room + len(before) + len(after)} leaves no room for text")
         self.tokens = tokens
         self.before, self.after = np.array(before, np.int64), np.array(after, np.int64)
         sizes = np.diff(tokens.offsets)
+        if labelled and (unknown := sorted(set(tokens.label_names) - set(class_names))):
+            raise ValueError(f"labels {unknown[:5]} do not occur in the training split, which has {class_names[:20]}")
+        # Each split numbers the labels that it has; a last entry keeps -1, no label.
+        numbers = {name: number for number, name in enumerate(class_names)}
+        labels = np.array([*(numbers.get(name, -1) for name in tokens.label_names), -1])[tokens.labels]
         if labelled:
-            document = np.flatnonzero((tokens.labels >= 0) & (sizes > 0))
+            document = np.flatnonzero((labels >= 0) & (sizes > 0))
             self.starts = tokens.offsets[document]
             self.stops = self.starts + np.minimum(sizes[document], room)
         else:
@@ -169,7 +201,8 @@ class Examples(Dataset):
             size, n = sizes[document], pieces[document]
             self.starts = tokens.offsets[document] + piece * size // np.maximum(n, 1)
             self.stops = tokens.offsets[document] + (piece + 1) * size // np.maximum(n, 1)
-        self.labels = tokens.labels[document]
+        self.labels = labels[document]
+        self.numbers = document if labelled else np.arange(len(document))  # of the document, or of the piece
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -180,12 +213,13 @@ class Examples(Dataset):
 
     def choose(self, which: np.ndarray) -> None:
         """Keep only these examples."""
-        self.starts, self.stops, self.labels = self.starts[which], self.stops[which], self.labels[which]
+        self.starts, self.stops = self.starts[which], self.stops[which]
+        self.labels, self.numbers = self.labels[which], self.numbers[which]
 
     def __getitem__(self, i: int) -> tuple[int, np.ndarray, int, int]:
         start, stop = self.starts[i], self.stops[i]
         ids = np.concatenate([self.before, self.tokens.ids[start:stop].astype(np.int64), self.after])
-        return i, ids, int(self.labels[i]), int(self.tokens.widths[start:stop].sum(dtype=np.int64))
+        return int(self.numbers[i]), ids, int(self.labels[i]), int(self.tokens.widths[start:stop].sum(dtype=np.int64))
 
 
 def collate(samples: list[tuple[int, np.ndarray, int, int]]) -> TextBatch:

@@ -33,8 +33,18 @@ def plan(lengths: np.ndarray, budget: int, *, shuffle: bool, bucket: bool, seed:
 
 
 def of_rank(batches: list[list[int]], rank: int, world_size: int) -> list[list[int]]:
-    """Every world_size-th batch; each rank gets equally many, and what is left over waits for the next epoch."""
-    return batches[: len(batches) // world_size * world_size][rank::world_size]
+    """Batch k for rank k % world_size; the longest of the last batches are halved until each rank gets equally many.
+
+    Only what cannot be halved is left out: the rest of fewer examples than ranks.
+    """
+    whole = max(0, len(batches) // world_size - 1) * world_size
+    last = list(batches[whole:])
+    while len(last) % world_size:
+        longest = max(range(len(last)), key=lambda k: len(last[k]))
+        if (half := len(last[longest]) // 2) == 0:
+            break
+        last[longest : longest + 1] = [last[longest][:half], last[longest][half:]]
+    return [*batches[:whole], *last[: len(last) // world_size * world_size]][rank::world_size]
 
 
 def balanced(labels: np.ndarray, limit: int, seed: int) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Text that does not fit the disk: read, tokenised and packed while training goes on, and still resumed exactly."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import count, islice
+from itertools import islice
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from lit_pretrain.types import TextBatch
 
 AT_ONCE = 64  # documents that are tokenised together
 
-# Where a reader stands: documents of its share that are used up, and pieces of the next one.
+# Where a reader stands: documents of its share that are used up in this pass over the source, and pieces of the next.
 Cursor = tuple[int, int]
 
 
@@ -51,10 +52,26 @@ class StreamingTextDataModule(TextDataModule):
         if steps_per_epoch < 1:
             raise ValueError(f"steps_per_epoch={steps_per_epoch} must be at least 1")
         self.steps_per_epoch, self.tokenizer_documents = steps_per_epoch, tokenizer_documents
+        self._position: dict | None = None
+        self._loader: StreamLoader | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
         return ()  # a stream is for pretraining; probes bring labelled data of their own
+
+    def train_dataloader(self) -> "StreamLoader":
+        self._loader = self.loader("train", shuffle=True)
+        if self._position is not None:
+            self._loader.load_state_dict(self._position)
+        return self._loader
+
+    def state_dict(self) -> dict:
+        # Also here: from a checkpoint of the end of an epoch Lightning restores no loader's state.
+        return super().state_dict() | ({} if self._loader is None else {"position": self._loader.state_dict()})
+
+    def load_state_dict(self, state: dict) -> None:
+        super().load_state_dict(state)
+        self._position = state.get("position")
 
     def prepare_data(self) -> None:
         self._ready_tokenizer()
@@ -64,18 +81,19 @@ class StreamingTextDataModule(TextDataModule):
     def loader(
         self, split: str, *, shuffle: bool, labelled: bool = False, limit: int | None = None, seed: int = 0
     ) -> "StreamLoader":
-        if split != "train":
-            return super().loader(split, shuffle=shuffle, labelled=labelled, limit=limit, seed=seed)
         if labelled:
-            raise ValueError("a streamed training split has no labelled view; give probes data of their own")
+            raise ValueError("streamed data have no labelled view; give probes data of their own")
+        if split != "train":
+            return super().loader(split, shuffle=shuffle, limit=limit, seed=seed)
+        self._ready_tokenizer()
         attached = self.trainer is not None
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if attached else (0, 1)
         return StreamLoader(self, rank, world)
 
     def _ready_tokenizer(self) -> Tokenizer:
         texts = lambda: (d.text for d in islice(self.source.documents("train"), self.tokenizer_documents))  # noqa: E731
-        name = f"{self.source.fingerprint('train')}-{self.tokenizer_documents}"
-        self.tokenizer.prepare(texts, name, cache_folder())
+        fingerprint = lambda: f"{self.source.fingerprint('train')}-{self.tokenizer_documents}"  # noqa: E731
+        self.tokenizer.prepare(texts, fingerprint, cache_folder())
         return self.tokenizer
 
 
@@ -85,23 +103,32 @@ class StreamLoader:
     def __init__(self, data: StreamingTextDataModule, rank: int, world_size: int):
         self.data, self.rank, self.world_size = data, rank, world_size
         self.delivered = 0  # batches, over all epochs
+        self.done = 0  # batches of this epoch
         self.cursors: list[Cursor] = [(0, 0)] * max(1, data.num_workers)
+        self._resumed = False
+        self._batches: Iterator[tuple[int, Cursor, TextBatch]] | None = None
 
     def __len__(self) -> int:
         return self.data.steps_per_epoch
 
     def __iter__(self) -> Iterator[TextBatch]:
-        done = self.delivered % len(self)  # a resumed epoch goes on; a new one begins
-        stream = Stream(self.data, self.rank, self.world_size, list(self.cursors), self.delivered)
-        loader = DataLoader(stream, batch_size=None, num_workers=self.data.num_workers, generator=torch.Generator())
+        if not self._resumed:
+            self.done = 0
+        self._resumed = False
+        if self._batches is None:  # readers go on from epoch to epoch: to find their place they read from the beginning
+            stream = Stream(self.data, self.rank, self.world_size, list(self.cursors), self.delivered)
+            self._batches = iter(DataLoader(stream, batch_size=None, num_workers=self.data.num_workers,
+                                            generator=torch.Generator()))  # fmt: skip
         vocabulary = self.data.vocabulary
-        for worker, cursor, batch in islice(loader, len(self) - done):
-            self.cursors[worker] = cursor
+        for _ in range(len(self) - self.done):
+            worker, self.cursors[worker], batch = next(self._batches)
             self.delivered += 1
+            self.done = (self.done + 1) % len(self)  # as Lightning never asks for the end
             yield replace(batch, vocab=vocabulary)
 
     def state_dict(self) -> dict:
-        return {"delivered": self.delivered, "cursors": [list(c) for c in self.cursors], "world_size": self.world_size}
+        return {"delivered": self.delivered, "done": self.done, "cursors": [list(c) for c in self.cursors],
+                "world_size": self.world_size}  # fmt: skip
 
     def load_state_dict(self, state: dict) -> None:
         """Raises ValueError if the run had another number of ranks or workers."""
@@ -109,7 +136,9 @@ class StreamLoader:
                                  ("ranks", state["world_size"], self.world_size)):  # fmt: skip
             if saved != now:
                 raise ValueError(f"the stream was read by {saved} {name} and cannot be resumed by {now}: use {saved}")
-        self.delivered, self.cursors = state["delivered"], [tuple(c) for c in state["cursors"]]
+        self.delivered, self.done = state["delivered"], state["done"]
+        self.cursors = [tuple(c) for c in state["cursors"]]
+        self._resumed, self._batches = True, None
 
 
 class Stream(IterableDataset):
@@ -123,6 +152,8 @@ class Stream(IterableDataset):
 
     def __iter__(self) -> Iterator[tuple[int, Cursor, TextBatch]]:
         info, workers = get_worker_info(), len(self.cursors)
+        if info is not None:  # each worker is one process among several, and a fork must not use the parent's threads
+            os.environ["TOKENIZERS_PARALLELISM"] = "false"
         # DataLoader asks its worker 0 first; after a cut, the worker whose turn it is must be that one.
         worker = ((info.id if info else 0) + self.delivered) % workers
         cursor = self.cursors[worker]
@@ -139,27 +170,29 @@ class Stream(IterableDataset):
         """Pieces from `cursor` on, each with the cursor that it stands at."""
         room = self.room - len(self.before) - len(self.after)
         skip = cursor[1]
-        share = islice(self._share(worker, workers), cursor[0], None)
-        number = cursor[0]
-        while texts := list(islice(share, AT_ONCE)):
-            for ids, widths in self.tokenizer.encode([text for _, text in texts]):
+        share = self._share(self.rank * workers + worker, self.world_size * workers, cursor[0])
+        while rows := list(islice(share, AT_ONCE)):
+            encoded = self.tokenizer.encode([text for _, _, text in rows])
+            for (number, index, _), (ids, widths) in zip(rows, encoded, strict=True):
                 n = -(-len(ids) // room)
                 for p in range(skip, n):
                     start, stop = p * len(ids) // n, (p + 1) * len(ids) // n
                     piece = np.concatenate([self.before, np.array(ids[start:stop], np.int64), self.after])
-                    index = texts[(number - cursor[0]) % AT_ONCE][0]
                     yield (number, p), (index, piece, -1, sum(widths[start:stop]))
                 skip = 0
-                number += 1
 
-    def _share(self, worker: int, workers: int) -> Iterator[tuple[int, str]]:
-        """This worker's documents and their numbers in the source, which is read again from its end on."""
-        turn, turns = self.rank * workers + worker, self.world_size * workers
-        for _ in count():
-            empty = True
-            for i, document in enumerate(self.source.documents("train")):
-                empty = False
-                if i % turns == turn:
-                    yield i, document.text
-            if empty:
-                raise ValueError(f"{type(self.source).__name__} has no training documents")
+    def _share(self, turn: int, turns: int, first: int) -> Iterator[tuple[int, int, str]]:
+        """Every turns-th document from `first` on: its number in this share and in the source, and its text.
+
+        The source is read again and again; its documents without text are left out.
+        """
+        while True:
+            documents = ((i, d.text) for i, d in enumerate(self.source.documents("train")) if d.text)
+            number = -1
+            for number, (i, text) in enumerate(islice(documents, turn, None, turns)):
+                if number >= first:
+                    yield number, i, text
+            if number < 0:
+                raise ValueError(f"{type(self.source).__name__} has fewer training documents than the {turns} readers"
+                                 " (ranks x workers) of the stream: use fewer workers")  # fmt: skip
+            first = 0

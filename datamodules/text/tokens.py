@@ -3,7 +3,7 @@
 A folder of the cache holds, for one split of one source and one tokenizer:
 
     ids.bin      ids of all documents end to end, uint16 or uint32
-    widths.bin   the UTF-8 bytes that each id stands for, uint16
+    widths.bin   the UTF-8 bytes that each id stands for, uint16 (a longer token counts as 65,535)
     index.npz    offsets (documents + 1,), labels (documents,) as numbers, -1: none
     meta.json    the names of the labels and the counts
 """
@@ -11,11 +11,13 @@ A folder of the cache holds, for one split of one source and one tokenizer:
 import json
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from rich.progress import Progress, SpinnerColumn, TextColumn
@@ -23,7 +25,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from lit_pretrain.datamodules.text.source.base import Document
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
 
+FORMAT = 2  # of these files and of what their numbers mean; part of the folder's name
 AT_ONCE = 512  # documents that are tokenised together
+QUIET = 3.0  # seconds; shorter jobs show no progress
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,14 @@ def cache_folder() -> Path:
 
 
 def tokenise(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, what: str) -> Tokens:
-    """The ids of `documents`, from `folder` if it is there; else they are made and it is written, at once and whole."""
+    """The ids of `documents`, from `folder` if it is there; else they are made and it is written, at once and whole.
+
+    Raises:
+        ValueError: the folder is damaged.
+    """
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        partial = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
+        partial.mkdir(parents=True)
         try:
             _write(documents, tokenizer, partial, what)
             os.replace(partial, folder)
@@ -57,8 +65,10 @@ def tokenise(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, 
             shutil.rmtree(partial, ignore_errors=True)
     meta = json.loads((folder / "meta.json").read_text())
     index = np.load(folder / "index.npz")
-    ids = _map(folder / "ids.bin", meta["dtype"])
-    return Tokens(ids, _map(folder / "widths.bin", "uint16"), index["offsets"], index["labels"], tuple(meta["labels"]))
+    ids, widths = _map(folder / "ids.bin", meta["dtype"]), _map(folder / "widths.bin", "uint16")
+    if not len(ids) == len(widths) == meta["tokens"]:
+        raise ValueError(f"{folder} holds {len(ids)} ids instead of {meta['tokens']}: delete it, it will be made again")
+    return Tokens(ids, widths, index["offsets"], index["labels"], tuple(meta["labels"]))
 
 
 def _map(path: Path, dtype: str) -> np.ndarray:
@@ -70,18 +80,18 @@ def _write(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, wh
     names: dict[str, int] = {}
     offsets, labels = [0], []
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,} documents, {task.fields[rate]}"))
-    with (
-        open(folder / "ids.bin", "wb") as ids_file,
-        open(folder / "widths.bin", "wb") as widths_file,
-        Progress(*columns, transient=True) as progress,
-    ):
+    progress, began = Progress(*columns, transient=True), time.monotonic()
+    with open(folder / "ids.bin", "wb") as ids_file, open(folder / "widths.bin", "wb") as widths_file, ExitStack() as stack:
         task = progress.add_task(f"tokenising {what}", total=None, rate="")
         while rows := list(islice(documents, AT_ONCE)):
             for row, (ids, widths) in zip(rows, tokenizer.encode([r.text for r in rows]), strict=True):
                 np.asarray(ids, dtype).tofile(ids_file)
-                np.asarray(widths, "uint16").tofile(widths_file)
+                np.minimum(widths, 2**16 - 1).astype("uint16").tofile(widths_file)
                 offsets.append(offsets[-1] + len(ids))
                 labels.append(-1 if row.label is None else names.setdefault(row.label, len(names)))
+            if not progress.live.is_started and time.monotonic() - began > QUIET:
+                progress.start()
+                stack.callback(progress.stop)
             progress.advance(task, len(rows))
             rate = offsets[-1] / max(progress.tasks[0].elapsed or 0, 1e-6)
             progress.update(task, rate=f"{rate:,.0f} tokens/s")

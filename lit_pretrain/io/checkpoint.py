@@ -120,9 +120,13 @@ def load_encoder(path: str | Path, *, trusted: Iterable[str] = ()) -> Encoder:
 
 
 def load_data(path: str | Path, *, trusted: Iterable[str] = ()) -> Any:
-    """The datamodule that a checkpoint was trained on, as it was configured; None: it had none of ours."""
+    """The datamodule that a checkpoint was trained on, as it was configured, with its artifacts; None: none of ours."""
     trust(trusted)
-    return build(read(path)[KEY]["data"])
+    kept = read(path)[KEY]
+    data = build(kept["data"])
+    if data is not None:
+        data.restore(kept["artifacts"])
+    return data
 
 
 def artifacts(path: str | Path) -> dict[str, str]:

@@ -4,16 +4,20 @@ import difflib
 import glob
 import gzip
 import hashlib
-import io
 import json
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
+
+import pyarrow
+import pyarrow.parquet
 
 from lit_pretrain.datamodules.text.source.base import Document, Source
 
 BLOCK = 4000  # characters: a book of this many blocks has a validation part of its own
+SHOWN = 3  # bad rows that are named
 SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 
 
@@ -64,7 +68,7 @@ class Files(Source):
         """Paths, sizes and times of change, and how they are read."""
         own = "train" if split == "validation" and self.paths[split] is None else split
         stats = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in self.files(own)]
-        how = (split, self.text_field, self.label_field, self.split_on, self.validation_fraction)
+        how = (split, self.text_field, self.label_field, self.split_on, self.validation_fraction, BLOCK)
         return hashlib.blake2b(repr((stats, how)).encode(), digest_size=16).hexdigest()
 
     def files(self, split: str) -> list[Path]:
@@ -93,78 +97,78 @@ class Files(Source):
 
     def _read(self, split: str) -> Iterator[Document]:
         for path in self.files(split):
-            bad: list[str] = []
-            good = 0
-            for row in self._rows(path):
+            first: list[str] = []
+            bad = rows = 0
+            for rows, row in self._rows(path):
                 if isinstance(row, Document):
-                    good += 1
                     yield row
                 else:
-                    bad.append(row)
+                    bad += 1
+                    first += [f"{'row' if path.suffix == '.parquet' else 'line'} {rows}: {row}"] if bad <= SHOWN else []
             if bad:
-                what = f"{path}: {len(bad)} of {good + len(bad)} rows are bad, the first: {'; '.join(bad[:3])}"
-                if len(bad) > self.max_bad * (good + len(bad)):
+                what = f"{path}: {bad} of {rows} rows are bad, the first: {'; '.join(first)}"
+                if bad > self.max_bad * rows:
                     raise ValueError(f"{what}. Mend the file, or allow more with max_bad")
                 warnings.warn(f"{what}. They are skipped", stacklevel=2)
 
-    def _rows(self, path: Path) -> Iterator[Document | str]:
-        """Documents, and a line about each bad row."""
-        if path.name.endswith(".parquet"):
-            yield from self._parquet(path)
-        elif path.name.endswith(".txt"):
-            yield from self._text(path)
-        else:
-            yield from self._json_lines(path)
+    def _rows(self, path: Path) -> Iterator[tuple[int, Document | str]]:
+        """The number of lines or rows so far, with a document or what is wrong with the row.
 
-    def _text(self, path: Path) -> Iterator[Document | str]:
+        Raises:
+            ValueError: the file is no such archive, or ends in its middle.
+        """
+        kinds = {".parquet": self._parquet, ".txt": self._text}
+        try:
+            yield from kinds.get(path.suffix, self._json_lines)(path)
+        except (EOFError, zlib.error, gzip.BadGzipFile, pyarrow.ArrowInvalid, _zstd_error()) as error:
+            raise ValueError(f"{path} is damaged ({error}): fetch or pack it again") from error
+
+    def _text(self, path: Path) -> Iterator[tuple[int, Document | str]]:
         lines: list[str] = []
-        with _open(path) as file:
-            for number, raw in enumerate(file, 1):
-                try:
-                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    yield f"line {number}: not UTF-8 ({error.reason})"
-                    continue
-                if self.split_on == "line":
-                    if line.strip():
-                        yield Document(line.strip())
-                elif self.split_on == "blank_line" and not line.strip():
-                    if lines:
-                        yield Document("".join(lines).strip())
-                    lines = []
-                else:
-                    lines.append(line)
+        number = 0
+        for number, raw in enumerate(_lines(path), 1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                yield number, f"not UTF-8 ({error.reason})"
+                continue
+            if self.split_on == "line":
+                if line.strip():
+                    yield number, Document(line.strip())
+            elif self.split_on == "blank_line" and not line.strip():
+                if lines:
+                    yield number, Document("".join(lines).strip())
+                lines = []
+            else:
+                lines.append(line)
         if text := "".join(lines).strip():
-            yield Document(text)
+            yield number, Document(text)
 
-    def _json_lines(self, path: Path) -> Iterator[Document | str]:
-        with _open(path) as file:
-            for number, raw in enumerate(file, 1):
-                if not raw.strip():
-                    continue
-                try:
-                    row = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
-                    yield self._document(row)
-                except UnicodeDecodeError as error:
-                    yield f"line {number}: not UTF-8 ({error.reason})"
-                except json.JSONDecodeError as error:
-                    yield f"line {number}: not JSON ({error.msg})"
-                except (ValueError, RecursionError) as error:
-                    yield f"line {number}: {error}"
+    def _json_lines(self, path: Path) -> Iterator[tuple[int, Document | str]]:
+        for number, raw in enumerate(_lines(path), 1):
+            if not raw.strip():
+                continue
+            try:
+                row = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+                yield number, self._document(row)
+            except UnicodeError as error:
+                yield number, f"not UTF-8 ({error.reason})"
+            except json.JSONDecodeError as error:
+                yield number, f"not JSON ({error.msg})"
+            except (ValueError, RecursionError) as error:
+                yield number, str(error)
 
-    def _parquet(self, path: Path) -> Iterator[Document | str]:
-        import pyarrow.parquet
-
+    def _parquet(self, path: Path) -> Iterator[tuple[int, Document | str]]:
         table = pyarrow.parquet.ParquetFile(path)
         columns = [name for name in (self.text_field, self.label_field) if name]
         if missing := set(columns) - set(table.schema_arrow.names):
             raise ValueError(f"{path}: no column {sorted(missing)}; it has {table.schema_arrow.names}")
-        for batch in table.iter_batches(columns=columns):
-            for row in batch.to_pylist():
-                try:
-                    yield self._document(row)
-                except ValueError as error:
-                    yield str(error)
+        rows = (row for batch in table.iter_batches(columns=columns) for row in batch.to_pylist())
+        for number, row in enumerate(rows, 1):
+            try:
+                yield number, self._document(row)
+            except ValueError as error:
+                yield number, str(error)
 
     def _document(self, row: Any) -> Document:
         if not isinstance(row, dict):
@@ -174,7 +178,9 @@ class Files(Source):
                 raise ValueError(f"no field {field!r}; it has {sorted(row)[:8]}")
         if not isinstance(row[self.text_field], str):
             raise ValueError(f"field {self.text_field!r} is no text")
-        return Document(row[self.text_field], None if self.label_field is None else str(row[self.label_field]))
+        row[self.text_field].encode()  # JSON can write half a character, which has no UTF-8: a UnicodeError
+        label = None if self.label_field is None else row[self.label_field]
+        return Document(row[self.text_field], None if label is None else str(label))
 
 
 def _blocks(documents: Iterator[Document]) -> Iterator[Document]:
@@ -192,16 +198,40 @@ def _blocks(documents: Iterator[Document]) -> Iterator[Document]:
             yield Document("".join(lines), document.label)
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.name.endswith(".gz"):
-        return gzip.open(path)
-    if path.name.endswith(".zst"):
-        try:
-            import zstandard
-        except ImportError:
-            raise ValueError(f"{path}: reading .zst needs pip install 'lit_pretrain[zstd]'") from None
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(open(path, "rb")))
-    return open(path, "rb")
+def _lines(path: Path) -> Iterator[bytes]:
+    if path.suffix == ".zst":
+        yield from _zstd_lines(path)
+    else:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            yield from file
+
+
+def _zstd_lines(path: Path) -> Iterator[bytes]:
+    """Lines of all frames; the library's own reader stops after the first, and takes a torn file for a whole one."""
+    try:
+        from zstandard import ZstdDecompressor
+    except ImportError:
+        raise ValueError(f"{path}: reading .zst needs pip install 'lit_pretrain[zstd]'") from None
+    frame, rest = None, b""
+    with open(path, "rb") as file:
+        while packed := file.read(2**20):
+            while packed:
+                frame = frame or ZstdDecompressor().decompressobj()
+                *lines, rest = (rest + frame.decompress(packed)).split(b"\n")
+                yield from (line + b"\n" for line in lines)
+                packed, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+    if frame is not None:
+        raise EOFError("it ends in the middle of a frame")
+    if rest:
+        yield rest
+
+
+def _zstd_error() -> type[Exception]:
+    try:
+        from zstandard import ZstdError
+    except ImportError:
+        return EOFError
+    return ZstdError
 
 
 def _nearest(path: Path) -> str:

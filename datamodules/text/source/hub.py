@@ -11,6 +11,8 @@ from lit_pretrain.datamodules.text.source.base import Document, Source
 class Hub(Source):
     """A data set by its name on the hub, or a folder that `save_to_disk` wrote. Code of a data set is never run.
 
+    A folder that holds one data set without splits serves as `train`; set `validation` and `test` to None then.
+
     Args:
         name: name on the hub, or folder.
         config: configuration of the data set; None: its only one.
@@ -46,9 +48,14 @@ class Hub(Source):
             if field is not None and known and field not in known:
                 raise ValueError(f"data set {self.name!r} has no column {field!r}; it has {sorted(known)}")
         names = getattr(known.get(self.label_field), "names", None)
-        for row in rows:
+        for number, row in enumerate(rows):
+            text = row[self.text_field] or ""  # a row without text has no tokens
+            if not isinstance(text, str):
+                raise ValueError(f"data set {self.name!r}, row {number}: {self.text_field!r} is {text!r:.60} and no text")
             label = None if self.label_field is None else row[self.label_field]
-            yield Document(row[self.text_field], label if label is None else str(names[label] if names else label))
+            if names and label is not None:
+                label = names[label] if label >= 0 else None  # -1 in a test split whose labels are not published
+            yield Document(text, None if label is None else str(label))
 
     def fingerprint(self, split: str) -> str:
         own = "" if self.streaming or self.splits[split] is None else self._load(split)._fingerprint
@@ -56,8 +63,11 @@ class Hub(Source):
 
     def _load(self, split: str) -> datasets.Dataset | datasets.IterableDataset:
         try:
-            if Path(self.name).is_dir() and (Path(self.name) / "dataset_dict.json").exists():
-                loaded = datasets.load_from_disk(self.name)[self.splits[split]]
+            if any((Path(self.name) / file).exists() for file in ("dataset_dict.json", "state.json")):  # of save_to_disk
+                loaded = datasets.load_from_disk(self.name)
+                if isinstance(loaded, datasets.Dataset):
+                    loaded = datasets.DatasetDict({"train": loaded})
+                loaded = loaded[self.splits[split]]
                 return loaded.to_iterable_dataset() if self.streaming else loaded
             return datasets.load_dataset(self.name, self.config, split=self.splits[split], streaming=self.streaming,
                                          revision=self.revision)  # fmt: skip

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import os
 import sys
 import sysconfig
 from collections import Counter
@@ -42,7 +43,17 @@ class StandardLibrary(Source):
                 yield Document(text, package if counts[package] >= self.min_per_class else None)
 
     def fingerprint(self, split: str) -> str:
-        return f"{sys.version}-{self.min_characters}-{self.min_per_class}-{split}"
+        files = hashlib.blake2b(repr([(str(p), p.stat().st_size) for p in _modules()]).encode(), digest_size=8).hexdigest()
+        return f"{sys.version}-{files}-{self.min_characters}-{self.min_per_class}-{split}"
+
+
+@cache
+def _modules() -> tuple[Path, ...]:
+    found = []
+    for folder, below, files in os.walk(sysconfig.get_paths()["stdlib"]):
+        below[:] = sorted(set(below) - SKIPPED)  # not even listed: site-packages may be large
+        found += [Path(folder, name) for name in sorted(files) if name.endswith(".py")]
+    return tuple(found)
 
 
 @cache
@@ -50,22 +61,21 @@ def _docstrings(min_characters: int) -> tuple[tuple[str, str], ...]:
     """(docstring, top-level package), each text once."""
     root = Path(sysconfig.get_paths()["stdlib"])
     found: dict[str, str] = {}
-    for path in sorted(root.rglob("*.py")):
-        parts = path.relative_to(root).with_suffix("").parts
-        if SKIPPED & set(parts):
-            continue
+    for path in _modules():
+        package = path.relative_to(root).with_suffix("").parts[0]
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"))
         except (SyntaxError, ValueError, OSError):  # templates and files of other encodings
             continue
         for node in ast.walk(tree):
             if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-                text = ast.get_docstring(node)
-                if text and len(text) >= min_characters:
-                    found.setdefault(text, parts[0])
+                # An escape in a docstring may stand for half a character, which has no UTF-8.
+                text = (ast.get_docstring(node) or "").encode("utf-8", "ignore").decode()
+                if len(text) >= min_characters:
+                    found.setdefault(text, package)
     return tuple(found.items())
 
 
 def _split_of(text: str) -> str:
-    share = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).digest(), "little") % 10
+    share = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little") % 10
     return {8: "validation", 9: "test"}.get(share, "train")

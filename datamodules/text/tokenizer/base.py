@@ -9,6 +9,8 @@ from typing import Literal
 from lit_pretrain.part import Recorded
 from lit_pretrain.types import Vocabulary
 
+WHITE = b" \t\n\r\v\f"  # bytes that begin a word
+
 # Which special tokens surround a piece of text: [CLS] x [SEP], [BOS] x [EOS], x [EOS], x.
 Template = Literal["encoder", "decoder", "seq2seq", "none"]
 
@@ -24,8 +26,8 @@ class Tokenizer(Recorded):
         self.template = template
 
     @abstractmethod
-    def prepare(self, texts: Callable[[], Iterable[str]], fingerprint: str, cache: Path) -> None:
-        """Be ready to encode: train on `texts()`, or find the tokenizer trained on the same `fingerprint` in `cache`."""
+    def prepare(self, texts: Callable[[], Iterable[str]], fingerprint: Callable[[], str], cache: Path) -> None:
+        """Be ready to encode: train on `texts()`, or find the one trained on the same `fingerprint()` in `cache`."""
 
     @abstractmethod
     def encode(self, texts: list[str]) -> list[tuple[list[int], list[int]]]:
@@ -41,6 +43,10 @@ class Tokenizer(Recorded):
     @abstractmethod
     def artifacts(self) -> dict[str, str]:
         """File name -> text; `transformers` reads them beside the weights."""
+
+    @abstractmethod
+    def restore(self, artifacts: dict[str, str]) -> None:
+        """Become the tokenizer that `artifacts` wrote."""
 
     @abstractmethod
     def identity(self) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from lit_pretrain.datamodules.text.tokenizer.base import Template, Tokenizer
+from lit_pretrain.datamodules.text.tokenizer.base import WHITE, Template, Tokenizer
 from lit_pretrain.types import Vocabulary
 
 OFFSET = 3  # 0 padding, 1 end, 2 unknown, then the 256 bytes, then the sentinels
@@ -13,16 +13,20 @@ SENTINELS = 125
 
 
 class Bytes(Tokenizer):
-    """UTF-8 bytes in the layout of ByT5's ids; 384 in all.
+    """UTF-8 bytes in the layout of transformers' ByT5Tokenizer; 384 ids in all.
 
-    The last four sentinels, which ByT5 hardly meets, also serve as [MASK], [CLS], [SEP] and [BOS], so that the other
-    objectives run on bytes too. A byte starts a word if it is white space, so a word is a space and what follows.
+    The last four of its 125 sentinels serve as [MASK], [CLS], [SEP] and [BOS], so that the other objectives run on
+    bytes too. (ByT5 itself was pretrained without separate sentinels: it counts down from id 258, bytes that no UTF-8
+    holds.) A byte starts a word if it is white space, so a word is a space and what follows.
+
+    Args:
+        template: which special tokens surround a piece of text.
     """
 
     def __init__(self, template: Template = "seq2seq"):
         super().__init__(template)
 
-    def prepare(self, texts: Callable[[], Iterable[str]], fingerprint: str, cache: Path) -> None:
+    def prepare(self, texts: Callable[[], Iterable[str]], fingerprint: Callable[[], str], cache: Path) -> None:
         pass  # bytes need no training
 
     def encode(self, texts: list[str]) -> list[tuple[list[int], list[int]]]:
@@ -38,15 +42,16 @@ class Bytes(Tokenizer):
         special = torch.ones(size, dtype=torch.bool)
         special[OFFSET : OFFSET + 256] = False
         starts_word = torch.zeros(size, dtype=torch.bool)
-        starts_word[[OFFSET + b for b in b" \t\r\n"]] = True
-        # ByT5 counts its sentinels downwards from the last id.
-        sentinels = tuple(range(size - 1, OFFSET + 256 + 3, -1))
-        first = OFFSET + 256
-        return Vocabulary(size, special, starts_word, pad=0, eos=1, mask=first, cls=first + 1, sep=first + 2,
-                          bos=first + 3, sentinels=sentinels)  # fmt: skip
+        starts_word[[OFFSET + b for b in WHITE]] = True
+        mask, cls, sep, bos = range(size - 4, size)
+        return Vocabulary(size, special, starts_word, pad=0, eos=1, mask=mask, cls=cls, sep=sep, bos=bos,
+                          sentinels=tuple(range(OFFSET + 256, size - 4)))  # fmt: skip
 
     def artifacts(self) -> dict[str, str]:
         return {"tokenizer_config.json": '{"tokenizer_class": "ByT5Tokenizer", "extra_ids": 125}\n'}
 
+    def restore(self, artifacts: dict[str, str]) -> None:
+        pass  # there is one only
+
     def identity(self) -> str:
-        return "bytes"
+        return "bytes 2"  # changes with the layout above

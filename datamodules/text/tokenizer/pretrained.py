@@ -1,13 +1,16 @@
 """The tokenizer of a published model."""
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import tokenizers
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from lit_pretrain.datamodules.text.tokenizer import subwords
 from lit_pretrain.datamodules.text.tokenizer.base import Template, Tokenizer
-from lit_pretrain.datamodules.text.tokenizer.trained import _widths
 from lit_pretrain.types import Vocabulary
 
 
@@ -24,11 +27,13 @@ class Pretrained(Tokenizer):
         self.name_or_folder = name_or_folder
         self._made: PreTrainedTokenizerFast | None = None
 
-    def prepare(self, texts: Callable[[], Iterable[str]], fingerprint: str, cache: Path) -> None:
-        if self._made is not None:
-            return
+    def prepare(self, texts: Callable[[], Iterable[str]], fingerprint: Callable[[], str], cache: Path) -> None:
+        if self._made is None:
+            self._load(self.name_or_folder)
+
+    def _load(self, folder: str) -> None:
         try:
-            made = AutoTokenizer.from_pretrained(self.name_or_folder, use_fast=True)
+            made = AutoTokenizer.from_pretrained(folder, use_fast=True)
         except (OSError, ValueError) as error:
             raise ValueError(f"tokenizer {self.name_or_folder!r} cannot be loaded: {str(error).splitlines()[0]}") from error
         if not made.is_fast:
@@ -41,32 +46,45 @@ class Pretrained(Tokenizer):
             raise ValueError("the tokenizer is not loaded yet: call prepare_data() of the datamodule first")
         return self._made
 
+    @cached_property
+    def bare(self) -> tokenizers.Tokenizer:
+        """The same without the truncation and padding that a published tokenizer.json may ask for."""
+        bare = tokenizers.Tokenizer.from_str(self.made.backend_tokenizer.to_str())
+        bare.no_truncation()
+        bare.no_padding()
+        return bare
+
     def encode(self, texts: list[str]) -> list[tuple[list[int], list[int]]]:
-        encoded = self.made(texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        return [(ids, _widths(text, offsets)) for text, ids, offsets in
-                zip(texts, encoded["input_ids"], encoded["offset_mapping"], strict=True)]  # fmt: skip
+        return subwords.encode(self.bare, texts)
 
     def decode(self, ids: list[int]) -> str:
-        return self.made.decode(ids, skip_special_tokens=True)
+        return self.made.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     @property
     def vocabulary(self) -> Vocabulary:
         made = self.made
-        size = max(len(made), made.vocab_size)
-        special = torch.zeros(size, dtype=torch.bool)
-        special[[i for i in made.all_special_ids if i < size]] = True
-        tokens = made.convert_ids_to_tokens(list(range(size)))
-        pieces = any(t is not None and t.startswith("##") for t in tokens)
-        starts = [t is not None and (not t.startswith("##") if pieces else t[:1] in ("Ġ", "▁")) for t in tokens]
+        size = max(made.get_vocab().values()) + 1  # more than len(made) where ids were left free
+        added = [i for i, token in made.added_tokens_decoder.items() if token.special]
         sentinels = [made.convert_tokens_to_ids(f"<extra_id_{i}>") for i in range(100)]
         sentinels = tuple(i for i in sentinels if i is not None and i != made.unk_token_id)
+        special = torch.zeros(size, dtype=torch.bool)
+        special[sorted({*made.all_special_ids, *added, *sentinels})] = True
         return Vocabulary(
-            size, special, torch.tensor(starts), pad=made.pad_token_id, mask=made.mask_token_id, cls=made.cls_token_id,
-            sep=made.sep_token_id, bos=made.bos_token_id, eos=made.eos_token_id, sentinels=sentinels,
+            size, special, subwords.word_starts(made.backend_tokenizer, size), pad=made.pad_token_id,
+            mask=made.mask_token_id, cls=made.cls_token_id, sep=made.sep_token_id, bos=made.bos_token_id,
+            eos=made.eos_token_id, sentinels=sentinels,
         )  # fmt: skip
 
     def artifacts(self) -> dict[str, str]:
-        return {"tokenizer.json": self.made.backend_tokenizer.to_str()}
+        with TemporaryDirectory() as folder:
+            self.made.save_pretrained(folder)
+            return {path.name: path.read_text(encoding="utf-8") for path in sorted(Path(folder).glob("*.json"))}
+
+    def restore(self, artifacts: dict[str, str]) -> None:
+        with TemporaryDirectory() as folder:
+            for name, text in artifacts.items():
+                Path(folder, name).write_text(text, encoding="utf-8")
+            self._load(folder)
 
     def identity(self) -> str:
         return self.made.backend_tokenizer.to_str()

@@ -5,18 +5,19 @@ import json
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from itertools import accumulate
 from pathlib import Path
+from uuid import uuid4
 
 import tokenizers
 import torch
-from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from lit_pretrain.datamodules.text.tokenizer import subwords
 from lit_pretrain.datamodules.text.tokenizer.base import Template, Tokenizer
 from lit_pretrain.types import Vocabulary
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]", "[EOS]")
-SPACE = "Ġ"  # how byte-level pre-tokenisation writes a leading space
+NAMES = ("pad", "unk", "cls", "sep", "mask", "bos", "eos")
+SPECIAL = tuple(f"[{name.upper()}]" for name in NAMES)
 
 
 class Trained(Tokenizer):
@@ -31,15 +32,15 @@ class Trained(Tokenizer):
         template: which special tokens surround a piece of text.
     """
 
-    starts_word_mark = SPACE
+    num_bytes = 256  # ids that every vocabulary has, so that nothing is unknown
 
     def __init__(self, vocab_size: int = 8192, num_sentinels: int = 100, lowercase: bool = False,
                  template: Template = "encoder"):  # fmt: skip
         super().__init__(template)
-        least = len(SPECIAL) + num_sentinels + 256
+        least = len(SPECIAL) + num_sentinels + self.num_bytes
         if vocab_size < least:
             raise ValueError(f"vocab_size={vocab_size} leaves no room for {len(SPECIAL)} special tokens,"
-                             f" {num_sentinels} sentinels and 256 bytes; give at least {least}")  # fmt: skip
+                             f" {num_sentinels} sentinels and {self.num_bytes} bytes; give at least {least}")  # fmt: skip
         self.vocab_size, self.num_sentinels, self.lowercase = vocab_size, num_sentinels, lowercase
         self._made: tokenizers.Tokenizer | None = None
 
@@ -49,38 +50,38 @@ class Trained(Tokenizer):
     @abstractmethod
     def trainer(self, special: list[str]) -> trainers.Trainer: ...
 
+    def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer:
+        return pre_tokenizers.ByteLevel(add_prefix_space=False)
+
     def decoder(self) -> decoders.Decoder:
         return decoders.ByteLevel()
 
-    def complete(self, made: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-        """What training must have left, so that every byte has an id."""
-        return made
+    def train(self, blank: tokenizers.Tokenizer, texts: Iterable[str], special: list[str]) -> tokenizers.Tokenizer:
+        blank.train_from_iterator(texts, self.trainer(special))
+        return blank
 
-    def prepare(self, texts: Callable[[], Iterable[str]], fingerprint: str, cache: Path) -> None:
+    def prepare(self, texts: Callable[[], Iterable[str]], fingerprint: Callable[[], str], cache: Path) -> None:
         if self._made is not None:
             return
-        settings = f"{type(self).__name__}-{self.vocab_size}-{self.num_sentinels}-{self.lowercase}-{fingerprint}"
-        path = cache / f"tokenizer-{hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()}.json"
-        if path.exists():
-            self._made = tokenizers.Tokenizer.from_file(str(path))
-            return
-        made = tokenizers.Tokenizer(self.model())
+        blank = tokenizers.Tokenizer(self.model())
         if self.lowercase:
-            made.normalizer = normalizers.Lowercase()
-        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        made.decoder = self.decoder()
-        special = [*SPECIAL, *(f"<extra_id_{i}>" for i in range(self.num_sentinels))]
-        made.train_from_iterator(texts(), self.trainer(special))
-        made = self.complete(made)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        made.save(str(partial))
-        os.replace(partial, path)
-        self._made = made
-
-    def restore(self, text: str) -> None:
-        """Become the tokenizer that `artifacts` wrote as tokenizer.json."""
-        self._made = tokenizers.Tokenizer.from_str(text)
+            blank.normalizer = normalizers.Lowercase()
+        blank.pre_tokenizer, blank.decoder = self.pre_tokenizer(), self.decoder()
+        settings = (blank.to_str(), self.vocab_size, self.num_sentinels, tokenizers.__version__, fingerprint())
+        path = cache / f"tokenizer-{hashlib.blake2b(repr(settings).encode(), digest_size=8).hexdigest()}.json"
+        if not path.exists():
+            special = [*SPECIAL, *(f"<extra_id_{i}>" for i in range(self.num_sentinels))]
+            made = self.train(blank, texts(), special)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(f".{uuid4().hex[:8]}.partial")
+            made.save(str(partial))
+            try:
+                os.link(partial, path)  # unlike a renaming, it fails if another process was first: all use one file
+            except FileExistsError:
+                pass
+            finally:
+                partial.unlink()
+        self._made = tokenizers.Tokenizer.from_file(str(path))
 
     @property
     def made(self) -> tokenizers.Tokenizer:
@@ -89,8 +90,7 @@ class Trained(Tokenizer):
         return self._made
 
     def encode(self, texts: list[str]) -> list[tuple[list[int], list[int]]]:
-        return [(e.ids, _widths(text, e.offsets)) for text, e in
-                zip(texts, self.made.encode_batch(texts, add_special_tokens=False), strict=True)]  # fmt: skip
+        return subwords.encode(self.made, texts)
 
     def decode(self, ids: list[int]) -> str:
         return self.made.decode(ids, skip_special_tokens=True)
@@ -101,16 +101,29 @@ class Trained(Tokenizer):
         size = made.get_vocab_size()
         special = torch.zeros(size, dtype=torch.bool)
         special[: len(SPECIAL) + self.num_sentinels] = True
-        starts_word = torch.tensor([self._starts_word(made.id_to_token(i)) for i in range(size)])
-        ids = {name: made.token_to_id(f"[{name.upper()}]") for name in ("pad", "cls", "sep", "mask", "bos", "eos")}
+        ids = {name: made.token_to_id(token) for name, token in zip(NAMES, SPECIAL, strict=True) if name != "unk"}
         sentinels = tuple(made.token_to_id(f"<extra_id_{i}>") for i in range(self.num_sentinels))
-        return Vocabulary(size, special, starts_word, **ids, sentinels=sentinels)
-
-    def _starts_word(self, token: str) -> bool:
-        return token.startswith(self.starts_word_mark)
+        return Vocabulary(size, special, subwords.word_starts(made, size), **ids, sentinels=sentinels)
 
     def artifacts(self) -> dict[str, str]:
-        return {"tokenizer.json": self.made.to_str()}
+        """What `transformers` reads: the tokenizer, which puts the template's special tokens around, and their names."""
+        made = tokenizers.Tokenizer.from_str(self.made.to_str())
+        before, after = ([made.id_to_token(i) for i in ids] for ids in self.around())
+        if before or after:
+            pair = [*before, "$A", *after, "$B:1", *(f"{token}:1" for token in after)]
+            made.post_processor = processors.TemplateProcessing(
+                single=[*before, "$A", *after],
+                pair=pair,
+                special_tokens=[(t, made.token_to_id(t)) for t in {*before, *after}],
+            )
+        names = {f"{name}_token": token for name, token in zip(NAMES, SPECIAL, strict=True)}
+        config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, **names}
+        return {"tokenizer.json": made.to_str(), "tokenizer_config.json": json.dumps(config, indent=2) + "\n"}
+
+    def restore(self, artifacts: dict[str, str]) -> None:
+        state = json.loads(artifacts["tokenizer.json"])
+        state["post_processor"] = None  # that of the template, which `artifacts` adds
+        self._made = tokenizers.Tokenizer.from_str(json.dumps(state))
 
     def identity(self) -> str:
         return self.made.to_str()
@@ -133,26 +146,39 @@ class WordPiece(Trained):
     Needs room for two alphabets of 256 bytes: those that begin a word and those that continue one.
     """
 
+    num_bytes = 2 * 256
+    longest = 100  # bytes of a word; a longer one would be unknown, so it is cut
+
     def model(self) -> models.Model:
-        return models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=1000)
+        return models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=self.longest)
+
+    def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer:
+        # Each # by itself: a word that begins with ## could not be told from the rest of one.
+        hashes = pre_tokenizers.Split("#", "isolated")
+        cut = pre_tokenizers.Split(Regex(f".{{1,{self.longest}}}"), "isolated")
+        return pre_tokenizers.Sequence([hashes, super().pre_tokenizer(), cut])
 
     def decoder(self) -> decoders.Decoder:
         return decoders.Sequence([decoders.Replace(Regex("^##(?=.)"), ""), decoders.ByteLevel()])
 
     def trainer(self, special: list[str]) -> trainers.Trainer:
-        return trainers.WordPieceTrainer(vocab_size=self.vocab_size - 256, special_tokens=special, show_progress=False,
+        return trainers.WordPieceTrainer(vocab_size=self.vocab_size, special_tokens=special, show_progress=False,
                                          initial_alphabet=pre_tokenizers.ByteLevel.alphabet())  # fmt: skip
 
-    def complete(self, made: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-        state = json.loads(made.to_str())
-        vocab = state["model"]["vocab"]
-        for byte in sorted(pre_tokenizers.ByteLevel.alphabet()):
-            vocab.setdefault(f"##{byte}", len(vocab))
+    def train(self, blank: tokenizers.Tokenizer, texts: Iterable[str], special: list[str]) -> tokenizers.Tokenizer:
+        # The trainer meets continuing bytes in the order of a hash table, another one in each run, and misses some. As
+        # special tokens they get their ids first; afterwards they are tokens like any other.
+        continuing = [f"##{byte}" for byte in sorted(pre_tokenizers.ByteLevel.alphabet())]
+        state = json.loads(super().train(blank, texts, [*special, *continuing]).to_str())
+        state["added_tokens"] = [token for token in state["added_tokens"] if token["content"] in special]
         return tokenizers.Tokenizer.from_str(json.dumps(state))
 
 
 class Unigram(Trained):
-    """The unigram language model (arXiv 1804.10959), over bytes."""
+    """The unigram language model (arXiv 1804.10959), over bytes.
+
+    The library's training is not the same in each run; the cache, checkpoints and exports keep the outcome.
+    """
 
     def model(self) -> models.Model:
         return models.Unigram()
@@ -160,11 +186,3 @@ class Unigram(Trained):
     def trainer(self, special: list[str]) -> trainers.Trainer:
         return trainers.UnigramTrainer(vocab_size=self.vocab_size, special_tokens=special, show_progress=False,
                                        unk_token="[UNK]", initial_alphabet=pre_tokenizers.ByteLevel.alphabet())  # fmt: skip
-
-
-def _widths(text: str, offsets: list[tuple[int, int]]) -> list[int]:
-    """UTF-8 bytes of each token, so that they add up to the text's (offsets count characters, and may overlap where a
-    character is cut)."""
-    starts = [0, *accumulate(len(c.encode("utf-8", "surrogatepass")) for c in text)] if not text.isascii() else None
-    ends = [end if starts is None else starts[end] for _, end in offsets]
-    return [b - a for a, b in zip([0, *ends], ends, strict=False)]

@@ -1,5 +1,9 @@
 """No token is lost or doubled, the order is a function of seed and epoch, and the labelled view is what it says."""
 
+import multiprocessing
+from itertools import chain
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +11,10 @@ import torch
 from lit_pretrain.datamodules.text.datamodule import TextDataModule
 from lit_pretrain.datamodules.text.order import balanced, of_rank, plan
 from lit_pretrain.datamodules.text.source.base import Document, Source
+from lit_pretrain.datamodules.text.source.files import Files
 from lit_pretrain.datamodules.text.source.standard_library import StandardLibrary
 from lit_pretrain.datamodules.text.tokenizer.bytes import Bytes
-from lit_pretrain.datamodules.text.tokenizer.trained import BPE
+from lit_pretrain.datamodules.text.tokenizer.trained import BPE, Unigram
 
 WORDS = ["größer", "than", "the", "naïve", "😀", "cat", "sat", "on", "a", "mat", "and", "grinned", "\n"]
 
@@ -50,9 +55,12 @@ def texts(data: TextDataModule, loader) -> list[str]:
     return [data.tokenizer.decode(piece.tolist()) for batch in loader for piece in batch.tokens.split(batch.lengths)]
 
 
+def texts_of(data: TextDataModule, split: str) -> str:
+    return "".join(texts(data, data.loader(split, shuffle=False)))
+
+
 def test_pieces_put_together_are_the_documents(data):
-    pieces = "".join(texts(data, data.loader("train", shuffle=False)))
-    assert pieces == "".join(d.text for d in data.source.documents("train"))
+    assert texts_of(data, "train") == "".join(d.text for d in data.source.documents("train"))
 
 
 def test_bytes_of_the_pieces_are_the_bytes_of_the_text(data):
@@ -95,9 +103,32 @@ def test_a_cut_loader_goes_on_with_the_next_batch(data, num_workers):
 def test_ranks_share_the_epoch():
     lengths = np.random.default_rng(0).integers(5, 50, 100)
     batches = plan(lengths, 120, shuffle=True, bucket=False, seed=1, epoch=0)
-    ranks = [of_rank(batches, rank, 2) for rank in range(2)]
-    assert len(ranks[0]) == len(ranks[1])
-    assert [b for pair in zip(*ranks, strict=True) for b in pair] == batches[: 2 * len(ranks[0])]
+    for world in (1, 2, 3, 7):
+        ranks = [of_rank(batches, rank, world) for rank in range(world)]
+        assert len({len(rank) for rank in ranks}) == 1
+        shared = [batch for step in zip(*ranks, strict=True) for batch in step]
+        assert list(chain(*shared)) == list(chain(*batches)), "every example once, in the same order"
+        assert shared[: len(batches) - 2 * world] == batches[: len(batches) - 2 * world]
+    assert [of_rank([[0, 1, 2]], rank, 3) for rank in range(3)] == [[[0]], [[1]], [[2]]]
+    assert [of_rank([[0]], rank, 2) for rank in range(2)] == [[], []]
+
+
+def test_ranks_of_a_trainer_partition_the_data(data):
+    found = []
+    for rank in range(2):
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=2)
+        found.append(torch.cat([batch.index for batch in data.loader("train", shuffle=True)]).tolist())
+    data.trainer = None
+    everything = torch.cat([batch.index for batch in data.loader("train", shuffle=False)]).tolist()
+    assert sorted(found[0] + found[1]) == everything
+
+
+def test_the_seed_of_the_run_sets_the_order(data, monkeypatch):
+    orders = []
+    for seed in ("0", "1", "0"):
+        monkeypatch.setenv("PL_GLOBAL_SEED", seed)
+        orders.append(torch.cat([batch.index for batch in data.loader("train", shuffle=True)]).tolist())
+    assert orders[0] == orders[2] != orders[1]
 
 
 def test_labelled_view(data):
@@ -137,13 +168,14 @@ def test_a_probe_s_data_adopt_the_tokenizer(data):
 
 
 def test_a_small_table_is_refused(data):
-    from types import SimpleNamespace
-
     from lit_pretrain.encoders.bert import BERT
 
     data.trainer = SimpleNamespace(lightning_module=SimpleNamespace(encoder=BERT(100, 8, 1, 1)))
-    with pytest.raises(ValueError, match=r"100 token embeddings.*vocab_size"):
+    with pytest.raises(ValueError, match=rf"100 token embeddings.*{data.vocab_size} ids.*vocab_size"):
         data.setup("fit")
+    table = SimpleNamespace(token_table=lambda: torch.zeros(data.vocab_size, 2))  # an adapter has no `embedding`
+    data.trainer = SimpleNamespace(lightning_module=SimpleNamespace(encoder=table))
+    data.setup("fit")
     data.trainer = SimpleNamespace(lightning_module=SimpleNamespace(encoder=BERT(512, 8, 1, 1, max_length=30)))
     with pytest.raises(ValueError, match=r"30 positions.*max_length=40"):
         data.setup("fit")
@@ -165,11 +197,89 @@ def test_the_standard_library_is_labelled_and_split_by_text():
 
 
 def test_real_sentiment_sentences(data_dir, cache):
-    from lit_pretrain.datamodules.text.source.files import Files
-
     folder = data_dir / "text/sst2"
     source = Files(*(str(folder / f"{s}.jsonl") for s in ("train", "dev", "test")), label_field="label")
     data = TextDataModule(source, Bytes())
     counts = [sum(b.num_examples for b in data.loader(s, shuffle=False, labelled=True))
               for s in ("train", "validation", "test")]  # fmt: skip
     assert counts == [6920, 872, 1821] and data.class_names == ("0", "1")
+    chosen = torch.cat([b.labels for b in data.loader("train", shuffle=False, labelled=True, limit=100)])
+    assert chosen.bincount().tolist() == [50, 50]
+
+
+def test_real_books(data_dir, cache):
+    folder = data_dir / "text/gutenberg"
+    source = Files(*(str(folder / split) for split in ("train", "valid", "test")))
+    data = TextDataModule(source, BPE(4096))
+    for split in ("validation", "test"):
+        found = list(source.documents(split))
+        assert texts_of(data, split) == "".join(d.text for d in found) and len(found) == 1
+    assert len(list(source.documents("train"))) == 5
+
+
+class Labels(Source):
+    """One document a label; the splits have not the same ones."""
+
+    def __init__(self, **splits: list[str]):
+        self.splits = splits
+
+    def documents(self, split):
+        return (Document(f"about {label}", label) for label in self.splits.get(split, []))
+
+    def fingerprint(self, split):
+        return f"{self.splits.get(split)}"
+
+
+def test_a_split_that_lacks_a_class_keeps_the_numbers(cache):
+    data = TextDataModule(Labels(train=["a", "b", "c"], validation=["c", "b"], test=["a", "z"]), Bytes())
+    assert next(iter(data.loader("validation", shuffle=False, labelled=True))).labels.tolist() == [2, 1]
+    with pytest.raises(ValueError, match=r"\['z'\] do not occur in the training split"):
+        data.loader("test", shuffle=False, labelled=True)
+
+
+def test_index_is_the_number_in_the_source(data):
+    chosen = torch.cat([b.index for b in data.loader("train", shuffle=False, labelled=True, limit=11)])
+    whole = torch.cat([b.index for b in data.loader("train", shuffle=False, labelled=True)])
+    assert set(chosen.tolist()) < set(whole.tolist()) == {i for i in range(60) if i % 3}
+
+
+def test_a_checkpoint_of_another_tokenizer_is_refused(data):
+    state = data.state_dict()
+    data.load_state_dict(state)
+    other = TextDataModule(Sentences(version=3), BPE(512, num_sentinels=4), max_length=40, tokens_per_batch=200)
+    with pytest.raises(ValueError, match="another tokenizer"):
+        other.load_state_dict(state)
+
+
+def test_artifacts_spare_the_training(data):
+    other = TextDataModule(Sentences(version=4), BPE(512, num_sentinels=4), max_length=40, tokens_per_batch=200)
+    other.restore(data.artifacts())
+    assert other.state_dict() == data.state_dict() and other.source.reads == 0
+
+
+def test_a_damaged_cache_is_named(cache, data):
+    (file,) = cache.glob("tokens/Sentences-train-*/ids.bin")
+    file.write_bytes(file.read_bytes()[:-2])
+    again = TextDataModule(Sentences(), BPE(512, num_sentinels=4), max_length=40, tokens_per_batch=200)
+    with pytest.raises(ValueError, match=r"Sentences-train-.*delete it"):
+        again.tokens("train")
+
+
+def prepare(path, start, said):
+    data = TextDataModule(Files(path, split_on="line"), Unigram(600, 4))
+    start.wait()
+    data.prepare_data()
+    said.put((data.tokenizer.digest, len(data.tokens("train").ids)))
+
+
+def test_processes_at_once_share_one_cache(cache, tmp_path):
+    (tmp_path / "a.txt").write_text("one of these lines\n" * 3000)
+    fork = multiprocessing.get_context("fork")
+    start, said = fork.Barrier(3), fork.Queue()
+    running = [fork.Process(target=prepare, args=(str(tmp_path / "a.txt"), start, said)) for _ in range(3)]
+    for process in running:
+        process.start()
+    assert len({said.get(timeout=60) for _ in running}) == 1  # Unigram: each would train another one
+    for process in running:
+        process.join()
+    assert len(list((cache / "tokens").iterdir())) == 3 and len(list(cache.glob("tokenizer-*"))) == 1

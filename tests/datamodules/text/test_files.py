@@ -28,8 +28,8 @@ def test_json_lines_packed_and_plain(tmp_path):
         file.write(text)
     assert read(train=str(tmp_path), label_field="label") == [Document("a", "1"), Document("b", "0")] * 2
     zstandard = pytest.importorskip("zstandard")
-    (tmp_path / "c.jsonl.zst").write_bytes(zstandard.compress(text.encode()))
-    assert len(read(train=str(tmp_path))) == 6
+    (tmp_path / "c.jsonl.zst").write_bytes(zstandard.compress(text.encode()) * 3)  # three frames, as pzstd writes
+    assert len(read(train=str(tmp_path))) == 10
 
 
 def test_parquet(tmp_path):
@@ -87,3 +87,38 @@ def test_the_fingerprint_follows_the_file(tmp_path):
     assert before == Files(str(path)).fingerprint("train")
     path.write_text("xy")
     assert source.fingerprint("train") != before
+
+
+def test_one_bad_line_of_a_book_is_skipped(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"good\n" * 1000 + b"b\xffd\n")
+    with pytest.warns(UserWarning, match=r"1 of 1001 rows.*line 1001: not UTF-8"):
+        assert read(train=str(path)) == [Document(("good\n" * 1000).strip())]
+
+
+def test_no_label_and_half_a_character(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "label": null}\n{"text": "b", "label": 0}\n{"text": "\\ud800", "label": 1}\n')
+    with pytest.warns(UserWarning, match="line 3: not UTF-8"):
+        assert read(train=str(path), label_field="label", max_bad=0.5) == [Document("a"), Document("b", "0")]
+
+
+def test_damaged_files_are_named(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    text = b"".join(b'{"text": "%d"}\n' % i for i in range(5000))
+    files = {"half.jsonl.gz": gzip.compress(text)[:5000], "no.jsonl.gz": text, "no.parquet": text, "no.jsonl.zst": text,
+             "flipped.jsonl.gz": gzip.compress(text)[:3000] + b"x" * 3000,
+             "half.jsonl.zst": zstandard.compress(text)[:500]}  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{name} is damaged|{name}: .*bad"):
+            read(train=str(tmp_path / name))
+
+
+def test_bad_rows_of_a_table_have_numbers(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", None, "b"]}), tmp_path / "a.parquet")
+    with pytest.warns(UserWarning, match="1 of 3 rows.*row 2: field 'text' is no text"):
+        assert len(read(train=str(tmp_path / "a.parquet"), max_bad=0.5)) == 2

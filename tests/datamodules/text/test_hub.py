@@ -29,3 +29,11 @@ def test_mistakes_are_named(folder):
         list(Hub(folder).documents("train"))
     with pytest.raises(ValueError, match=r"split 'validation'"):
         list(Hub(folder).documents("validation"))
+
+
+def test_rows_without_a_label_or_a_text(tmp_path):
+    features = datasets.Features({"text": datasets.Value("string"), "y": datasets.ClassLabel(names=["bad", "good"])})
+    made = datasets.Dataset.from_dict({"text": ["a", "b", None], "y": [-1, 1, None]}, features=features)
+    made.save_to_disk(str(tmp_path / "set"))  # one data set, without splits
+    source = Hub(str(tmp_path / "set"), label_field="y", validation=None, test=None)
+    assert list(source.documents("train")) == [Document("a"), Document("b", "good"), Document("")]

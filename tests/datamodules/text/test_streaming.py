@@ -7,6 +7,7 @@ import pytest
 from lit_pretrain.datamodules.text.source.base import Document, Source
 from lit_pretrain.datamodules.text.streaming import StreamingTextDataModule
 from lit_pretrain.datamodules.text.tokenizer.bytes import Bytes
+from lit_pretrain.datamodules.text.tokenizer.trained import BPE
 
 
 class Numbers(Source):
@@ -61,3 +62,32 @@ def test_other_workers_are_refused():
     state = stream(2).loader("train", shuffle=True).state_dict()
     with pytest.raises(ValueError, match="2 workers"):
         stream(1).loader("train", shuffle=True).load_state_dict(state)
+
+
+def test_epochs_go_on_without_reading_again():
+    reads = []
+
+    class Counted(Numbers):
+        def documents(self, split):
+            reads.append(split)
+            return super().documents(split)
+
+    data = StreamingTextDataModule(Counted(), Bytes(), 2, max_length=30, tokens_per_batch=90, num_workers=0)
+    assert len(batches(data.loader("train", shuffle=True), epochs=5)) == 10
+    assert len(reads) == 2  # a block of 64 documents reaches into the second pass
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_more_readers_than_documents_are_refused(num_workers):
+    data = stream(num_workers)
+    data.trainer = SimpleNamespace(global_rank=60, world_size=61)
+    with pytest.raises(ValueError, match="fewer training documents than the"):
+        next(iter(data.loader("train", shuffle=True)))
+
+
+def test_a_rank_that_prepared_nothing_streams(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIT_PRETRAIN_CACHE", str(tmp_path))
+    data = StreamingTextDataModule(Numbers(), BPE(512, 4), 3, max_length=30, tokens_per_batch=90, num_workers=2)
+    data.trainer = SimpleNamespace(global_rank=1, world_size=2)
+    found = list(data.loader("train", shuffle=True))
+    assert len(found) == 3 and all((batch.index % 4 >= 2).all() for batch in found)

@@ -1,0 +1,97 @@
+"""The loader under Lightning: each epoch has its own order, and a checkpoint of any moment goes on exactly."""
+
+import lightning as L
+import pytest
+import torch
+
+from lit_pretrain.datamodules.text.datamodule import TextDataModule
+from lit_pretrain.datamodules.text.source.base import Document, Source
+from lit_pretrain.datamodules.text.streaming import StreamingTextDataModule
+from lit_pretrain.datamodules.text.tokenizer.bytes import Bytes
+
+
+class Numbers(Source):
+    def documents(self, split):
+        return (Document(f"{i} " * (i % 7 + 1)) for i in range(40 if split == "train" else 3))
+
+    def fingerprint(self, split):
+        return "40 and 3 numbers, each up to 7 times"
+
+
+def mapped() -> TextDataModule:
+    return TextDataModule(Numbers(), Bytes(), max_length=30, tokens_per_batch=90)
+
+
+def streamed() -> StreamingTextDataModule:
+    return StreamingTextDataModule(Numbers(), Bytes(), 6, max_length=30, tokens_per_batch=90, num_workers=0)
+
+
+class Model(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.seen: list[tuple[int, str]] = []
+
+    def training_step(self, batch, _):
+        self.seen.append((self.current_epoch, str(batch.tokens.tolist())))
+        return self.weight.sum() * batch.num_units
+
+    def validation_step(self, batch, _):
+        pass
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 1e-3)
+
+
+class Cut(L.Callback):
+    """Saves and stops after so many steps, or in a hook at the end of the first epoch."""
+
+    def __init__(self, step: int | str, path):
+        self.step, self.path = step, path
+
+    def on_train_batch_end(self, trainer, *args):
+        if trainer.global_step == self.step:
+            self.save(trainer)
+
+    def on_validation_end(self, trainer, module):
+        if self.step == "validated" and not trainer.sanity_checking:
+            self.save(trainer)
+
+    def on_train_epoch_end(self, trainer, module):
+        if self.step == "epoch ended":
+            self.save(trainer)
+
+    def save(self, trainer):
+        if not self.path.exists():
+            trainer.save_checkpoint(self.path)
+            trainer.should_stop = True
+
+
+def fit(data, *callbacks, ckpt_path=None, **settings) -> list[tuple[int, str]]:
+    model = Model()
+    trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+                        enable_model_summary=False, min_steps=0, callbacks=list(callbacks), **settings)  # fmt: skip
+    trainer.fit(model, data, ckpt_path=ckpt_path, weights_only=False)
+    return model.seen
+
+
+@pytest.mark.parametrize("limit", [None, 4])
+def test_each_epoch_has_its_own_order(limit):
+    seen = fit(mapped(), max_epochs=3, limit_train_batches=limit)
+    epochs = [[batch for e, batch in seen if e == epoch] for epoch in range(3)]
+    assert all(epochs) and epochs[0] != epochs[1] and epochs[1] != epochs[2]
+
+
+@pytest.mark.parametrize("length", [{"max_epochs": 3}, {"max_steps": 18}])
+@pytest.mark.parametrize("make", [mapped, streamed])
+def test_cut_at_any_moment_and_resumed_equals_uncut(tmp_path, make, length):
+    whole = fit(make(), **length)
+    assert len(whole) == 18
+    steps = [1, 5, 6, 7, 12, "validated"]  # an epoch has 6 batches
+    if "max_epochs" in length:
+        steps.append("epoch ended")  # under max_steps Lightning resumes it with an epoch of one batch
+    for step in steps:
+        path = tmp_path / f"{step}.ckpt"
+        begun = fit(make(), Cut(step, path), **length)
+        rest = fit(make(), ckpt_path=path, **length)
+        assert begun[: 6 if isinstance(step, str) else step] + rest == whole, f"cut at {step}"
