@@ -13,7 +13,6 @@ from torch import Tensor
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import spec
-from lit_pretrain.types import Encoded
 
 # Features of a trainer's present step: two probes of the same examples encode them once.
 _ENCODED: WeakKeyDictionary[L.Trainer, tuple[int, dict[str, tuple[Tensor, Tensor]]]] = WeakKeyDictionary()
@@ -103,20 +102,9 @@ class LabelledView:
             with trainer.precision_plugin.forward_context():
                 encoded = pl_module.encode(batch, layers=self.layer is not None)
             index = batch.labels if batch.index is None else batch.index
-            rows.append((self._pool(encoded).cpu(), batch.labels.cpu(), index.cpu()))
+            rows.append((encoded.pool(self.layer).cpu(), batch.labels.cpu(), index.cpu()))
         features, labels, index = zip(*(rows[1:] or rows), strict=True)
         return torch.cat(features), torch.cat(labels), torch.cat(index)
-
-    def _pool(self, encoded: Encoded) -> Tensor:
-        if self.layer is None:
-            return encoded.pooled.float()
-        if self.layer not in encoded.layers:
-            raise ValueError(f"layer {self.layer!r}: the encoder has {', '.join(encoded.layers)}")
-        units = encoded.layers[self.layer].float()  # (U, D); means in fp32
-        sums = units.new_zeros(encoded.layout.num_examples, units.shape[1])  # (B, D)
-        sums.index_add_(0, encoded.example_of_unit, units)
-        counts = torch.bincount(encoded.example_of_unit, minlength=len(sums)).clamp(min=1)
-        return sums / counts[:, None]
 
 
 def together(trainer: L.Trainer, work: Callable[[], Any]) -> list[Any]:

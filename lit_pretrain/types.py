@@ -26,12 +26,16 @@ class Layout:
         device: where the derived index tensors live.
         positions: (U,) index of each unit in its whole example; needed only where units were left out (`keep`).
         prefix: units of each example that may see each other in a prefix language model; None: no prefix.
+        grid: rows and columns on which the units of every example lie, row by row; None: they are a sequence.
+        leading: units in front of each example that stand for the whole of it (class and register tokens).
     """
 
     lengths: tuple[int, ...]
     device: torch.device = CPU
     positions: Tensor | None = None
     prefix: tuple[int, ...] | None = None
+    grid: tuple[int, int] | None = None
+    leading: int = 0
 
     @property
     def num_examples(self) -> int:
@@ -75,7 +79,7 @@ class Layout:
         if self.prefix is not None:
             inside = self.position < torch.tensor(self.prefix, device=self.device)[self.example]
             prefix = self._count(keep & inside)
-        return Layout(self._count(keep), self.device, self.position[keep], prefix)
+        return Layout(self._count(keep), self.device, self.position[keep], prefix, leading=self.leading)
 
     def _count(self, units: Tensor) -> tuple[int, ...]:
         """Of each example, the units where (U,) bool is true."""
@@ -180,12 +184,38 @@ class TextBatch(Batch):
         return Layout(self.lengths, self.tokens.device, prefix=self.prefix)
 
 
+@dataclass(frozen=True)
+class Pixels:
+    """How pixels became numbers: (value - mean) / std, by channel, of values between 0 and 1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def restore(self, images: Tensor) -> Tensor:
+        """(..., C, H, W) as an encoder gets them -> between 0 and 1, as they are shown."""
+        mean, std = (images.new_tensor(x)[:, None, None] for x in (self.mean, self.std))
+        return (images * std + mean).clamp(0, 1)
+
+
 @dataclass
 class ImageBatch(Batch):
-    """Images of one size: `images` (B, C, H, W) float. Further views of the same examples: `views`, each (B, C, h, w)."""
+    """Images of one size, in one or several views.
+
+    Args:
+        images: (B, C, H, W) float, normalised; the first view.
+        views: further views of the same examples, each (B, C, h, w); smaller ones (local crops) come last.
+        tags: (B, T) bool, the tags that each image carries; None: untagged.
+        pixels: how they were normalised; the loader attaches it.
+    """
 
     images: Tensor
     views: tuple[Tensor, ...] = ()
+    tags: Tensor | None = None
+    pixels: Pixels | None = None
+
+    @property
+    def all_views(self) -> tuple[Tensor, ...]:
+        return (self.images, *self.views)
 
     @property
     def num_examples(self) -> int:
@@ -193,7 +223,14 @@ class ImageBatch(Batch):
 
     @property
     def num_units(self) -> int:
-        return self.images.shape[0] * self.images.shape[2] * self.images.shape[3]
+        return sum(view.shape[0] * view.shape[2] * view.shape[3] for view in self.all_views)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        return replace(super().to(device, non_blocking), views=tuple(v.to(device, non_blocking=non_blocking)
+                                                                     for v in self.views))  # fmt: skip
+
+    def pin_memory(self) -> Self:
+        return replace(super().pin_memory(), views=tuple(v.pin_memory() for v in self.views))
 
 
 @dataclass
@@ -224,7 +261,8 @@ class Encoded:
         pooled: (B, D) one vector an example.
         units: (U, D) all valid units, flat.
         layout: whose unit is whose (`example_of_unit` (U,)).
-        layers: on request, name -> (U, D): "embedding", "block00", "block01", ...; a probe picks a layer by name.
+        layers: on request, name -> (U, D): "embedding", "block00", "block01", ...; a probe picks a layer by name. Stages
+            of a hierarchical encoder have widths and numbers of units of their own, equally many in each example.
     """
 
     pooled: Tensor
@@ -235,6 +273,22 @@ class Encoded:
     @property
     def example_of_unit(self) -> Tensor:
         return self.layout.example
+
+    def pool(self, layer: str | None = None) -> Tensor:
+        """(B, D) float32: the mean over each example's units of a layer, in fp32; None: the encoder's own pooling.
+
+        Raises:
+            ValueError: there is no such layer.
+        """
+        if layer is None:
+            return self.pooled.float()
+        if layer not in self.layers:
+            raise ValueError(f"layer={layer!r}: the encoder has {', '.join(self.layers)}")
+        units = self.layers[layer].float()  # (U, D)
+        if len(units) != self.layout.num_units:  # a stage of another resolution
+            return units.unflatten(0, (self.layout.num_examples, -1)).mean(1)
+        sums = units.new_zeros(self.layout.num_examples, units.shape[1]).index_add_(0, self.example_of_unit, units)
+        return sums / self.layout.offsets.diff().clamp(min=1)[:, None]
 
 
 class Encoder(Part):
@@ -261,6 +315,11 @@ class Encoder(Part):
             mask: (U,) bool; units where it is true are replaced by the learned mask embedding.
             layers: also return every named intermediate.
         """
+
+    def layout(self, inputs: Batch) -> Layout:
+        """Where the units of a batch will stand, for objectives that choose among them before they are computed."""
+        raise ValueError(f"{type(self).__name__} cannot say where its units stand before it computes them, which"
+                         " objectives that hide units ask for; use an encoder that can, such as Transformer")  # fmt: skip
 
     def token_table(self) -> Tensor:
         """(V, D) input embeddings, for heads that are tied to them."""

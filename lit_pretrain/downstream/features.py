@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream.fingerprint import digest, of_weights
-from lit_pretrain.types import Batch, Encoded, Encoder
+from lit_pretrain.types import Encoder
 
 
 class Features(NamedTuple):
@@ -41,7 +41,8 @@ def extract(
     vectors, labels = [], []
     try:
         for batch in data.loader(split, shuffle=False, labelled=True, limit=limit, seed=seed):
-            vectors.append(_vectors(encoder, batch.to(device), layer).float().cpu())
+            encoded = encoder(batch.to(device), layers=layer is not None)
+            vectors.append(encoded.pool(layer).cpu())
             labels.append(batch.labels.cpu())
     finally:
         for module, training in modes.items():
@@ -73,15 +74,3 @@ class FeatureStore:
             save_file(extract(encoder, self.data, split, limit, seed, layer)._asdict(), partial)
             os.replace(partial, path)
         return Features(**load_file(path))
-
-
-def _vectors(encoder: Encoder, batch: Batch, layer: str | None) -> Tensor:
-    if layer is None:
-        return encoder(batch).pooled
-    encoded: Encoded = encoder(batch, layers=True)
-    if layer not in encoded.layers:
-        raise ValueError(f"layer={layer!r}: {type(encoder).__name__} has {', '.join(encoded.layers)}")
-    units = encoded.layers[layer].float()  # (U, D)
-    sums = units.new_zeros(encoded.layout.num_examples, units.shape[1]).index_add_(0, encoded.example_of_unit, units)
-    counts = torch.bincount(encoded.example_of_unit, minlength=len(sums)).clamp(min=1)
-    return sums / counts[:, None]  # (B, D)

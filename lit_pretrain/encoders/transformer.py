@@ -17,7 +17,7 @@ from lit_pretrain.nn.norm.base import Norm
 from lit_pretrain.nn.pooling.base import Pooling
 from lit_pretrain.nn.pooling.mean import Mean
 from lit_pretrain.nn.position.base import Position
-from lit_pretrain.types import Batch, Encoded, Encoder
+from lit_pretrain.types import Batch, Encoded, Encoder, Layout
 
 
 class Transformer(Encoder):
@@ -84,7 +84,7 @@ class Transformer(Encoder):
             x = torch.where(mask[:, None], self._mask_vector().to(x.dtype), x)
         if cache is not None:
             layout = cache.positions(layout)
-        x = self.position.embed(x, layout.position)
+        x = self.position.embed(x, layout)
         if keep is not None:
             x, layout = x[keep], layout.keep(keep)
         x = x if self.embedding_norm is None else self.embedding_norm(x)
@@ -97,6 +97,9 @@ class Transformer(Encoder):
             named[f"block{i:02d}"] = x = passed
         x = x if self.final_norm is None else self.final_norm(x)
         return Encoded(self.pooling(x, layout), x, layout, named if layers else {})
+
+    def layout(self, inputs: Batch) -> Layout:
+        return self.embedding.layout(inputs)
 
     def token_table(self) -> Tensor:
         table = self.embedding.token_table()

@@ -13,13 +13,16 @@ class Embedding(Part):
 
     Attributes:
         dim: D.
-        mask_vector: (D,) learned vector that stands for a masked unit; None until an objective masks.
     """
 
     dim: int
 
     @abstractmethod
     def forward(self, inputs: Batch) -> tuple[Tensor, Layout]: ...
+
+    def layout(self, inputs: Batch) -> Layout:
+        """Where the units of a batch stand; that of the batch itself unless the embedding changes it."""
+        return inputs.layout
 
     def token_table(self) -> nn.Parameter | None:
         """(V, D) the table of input embeddings, where there is one."""

@@ -3,13 +3,14 @@
 from torch import Tensor
 
 from lit_pretrain.part import Part
+from lit_pretrain.types import Layout
 
 
 class Position(Part):
     """Three places where a position can enter; a published encoding overrides one of them. This class is 'none'."""
 
-    def embed(self, x: Tensor, position: Tensor) -> Tensor:
-        """Unit embeddings (U, D) at `position` (U,) -> (U, D), before the first block."""
+    def embed(self, x: Tensor, layout: Layout) -> Tensor:
+        """Unit embeddings (U, D) that stand as `layout` says -> (U, D), before the first block."""
         return x
 
     def rotate(self, x: Tensor, position: Tensor) -> Tensor:

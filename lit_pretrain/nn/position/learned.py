@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from lit_pretrain.nn.position.base import Position
+from lit_pretrain.types import Layout
 
 
 class Learned(Position):
@@ -19,5 +20,5 @@ class Learned(Position):
         self.table = nn.Embedding(max_length + offset, dim)
         self.max_length, self.offset = max_length, offset
 
-    def embed(self, x: Tensor, position: Tensor) -> Tensor:
-        return x + self.table(position + self.offset)
+    def embed(self, x: Tensor, layout: Layout) -> Tensor:
+        return x + self.table(layout.position + self.offset)
