@@ -26,7 +26,7 @@ class Layout:
         device: where the derived index tensors live.
         positions: (U,) index of each unit in its whole example; needed only where units were left out (`keep`).
         prefix: units of each example that may see each other in a prefix language model; None: no prefix.
-        grid: rows and columns on which the units of every example lie, row by row; None: they are a sequence.
+        grid: rows and columns on which the units of every whole example lie, row by row; None: they are a sequence.
         leading: units in front of each example that stand for the whole of it (class and register tokens).
     """
 
@@ -68,6 +68,18 @@ class Layout:
             return self.positions
         return torch.arange(self.num_units, device=self.device) - self.offsets.long()[self.example]
 
+    @cached_property
+    def coordinates(self) -> tuple[Tensor, Tensor]:
+        """Row and column of each unit on the grid, each (U,) int64; those of leading units mean nothing.
+
+        Raises:
+            ValueError: the units lie on no grid.
+        """
+        if self.grid is None:
+            raise ValueError("positions in two dimensions need units on a grid, such as the patches of images")
+        place = self.position - self.leading
+        return place // self.grid[1], place % self.grid[1]
+
     @property
     def contiguous(self) -> bool:
         """True if every example has the positions 0, 1, 2, ..."""
@@ -79,7 +91,7 @@ class Layout:
         if self.prefix is not None:
             inside = self.position < torch.tensor(self.prefix, device=self.device)[self.example]
             prefix = self._count(keep & inside)
-        return Layout(self._count(keep), self.device, self.position[keep], prefix, leading=self.leading)
+        return Layout(self._count(keep), self.device, self.position[keep], prefix, self.grid, self.leading)
 
     def _count(self, units: Tensor) -> tuple[int, ...]:
         """Of each example, the units where (U,) bool is true."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lit_pretrain.part import Part, spec
+from lit_pretrain.part import Part, import_class, spec
 from lit_pretrain.types import Encoder
 
 Config = dict[str, Any]  # what stands in config.json
@@ -55,6 +55,7 @@ class Family:
         changes: by their name in `names`.
         aliases: other names of theirs for the same weight, as regular expressions -> the name in `names`.
         left: their weights that belong to no encoder (heads, poolers, buffers), as regular expressions; not loaded.
+        computed: their weights that our encoder computes: written with the others, and compared when read.
         head: their config and weights -> the head on the units, not yet loaded, and its names.
         decoder: the second half of an encoder-decoder.
     """
@@ -72,6 +73,7 @@ class Family:
     changes: dict[str, Change] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     left: tuple[str, ...] = ()
+    computed: Callable[[Encoder], dict[str, Tensor]] = lambda encoder: {}
     head: Callable[[Config, Weights], tuple[Part, Names]] | None = None
     decoder: "Family | None" = None
 
@@ -135,7 +137,7 @@ class Family:
         return {
             theirs: change.to_theirs(torch.cat([own[key].cpu() for key in ours])).contiguous()  # cat copies
             for theirs, (ours, change) in self._pairs(own, self._names(encoder)).items()
-        }
+        } | self.computed(encoder)
 
     def fill(self, encoder: Encoder, weights: Weights) -> list[str]:
         """Load `canonical` weights, strictly.
@@ -146,7 +148,12 @@ class Family:
         Raises:
             ValueError: weights that are missing, unexpected or of another shape, all of them named.
         """
-        return self._load(encoder, self._names(encoder), weights, self.left)
+        computed = self.computed(encoder)
+        for name in computed.keys() & weights.keys():
+            if weights[name].shape != computed[name].shape or not weights[name].allclose(computed[name], atol=1e-4):
+                raise ValueError(f"{name} of the file is not what {type(encoder).__name__} computes for it")
+        rest = {name: tensor for name, tensor in weights.items() if name not in computed}
+        return self._load(encoder, self._names(encoder), rest, self.left)
 
     def fill_head(self, head: Part, names: Names, weights: Weights) -> None:
         """Load the head's part of `canonical` weights. All of the head must be there."""
@@ -189,6 +196,11 @@ class Family:
             raise ValueError(f"{self.architecture} has no place for {strange}; was the encoder changed after it was"
                              " built?")  # fmt: skip
         return pairs
+
+
+def class_of(argument: Any) -> type | None:
+    """The class of a part among the arguments of a preset, as `arguments_of` gives them; None: there is none."""
+    return None if argument is None else import_class(argument["class_path"])
 
 
 def arguments_of(preset: Part) -> Arguments:

@@ -1,7 +1,12 @@
 """ViT (ViTModel), under the names of the published files."""
 
 from lit_pretrain.encoders.vit import ViT
-from lit_pretrain.io.family import Change, Family
+from lit_pretrain.io.family import Arguments, Change, Family, class_of
+from lit_pretrain.nn.pooling.first import First
+
+def pools_first(arguments: Arguments) -> bool:
+    return class_of(arguments["pooling"]) is First
+
 
 family = Family(
     kind=ViT,
@@ -20,6 +25,7 @@ family = Family(
         "eps": "layer_norm_eps",
     },
     constants={"qkv_bias": True},
+    fits=lambda arguments: arguments["position"] is None and pools_first(arguments),
     names={
         "embedding.cls": "embeddings.cls_token",
         "embedding.patch": "embeddings.patch_embeddings.projection",

@@ -54,7 +54,7 @@ class Attention(Mixer):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         q, k, v = (self._project(i, x) for i in range(3))
         layout = keys = context.layout
-        q, k = (context.position.rotate(y, layout.position) for y in (q, k))
+        q, k = (context.position.rotate(y, layout) for y in (q, k))
         if context.cache is not None:
             k, v, keys = context.cache.extend(self, k, v, layout)
         return self._attend(q, k, v, layout, keys, self._bias(context, keys))

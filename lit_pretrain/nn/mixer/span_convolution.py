@@ -56,7 +56,7 @@ class SpanConvolution(Attention):
         query = self.query(x)  # (U, A)
         convolved = self._convolve(x, query, layout)
         q, k, v = (self._heads(y) for y in (query, self.key(x), self.value(x)))  # (U, H, E)
-        q, k = (context.position.rotate(y, layout.position) for y in (q, k))
+        q, k = (context.position.rotate(y, layout) for y in (q, k))
         dropout = self.dropout if self.training else 0.0
         attended = attention(q, k, v, layout, layout, bias=self._bias(context, layout), dropout=dropout,
                              backend=self.backend)  # fmt: skip

@@ -13,8 +13,8 @@ class Position(Part):
         """Unit embeddings (U, D) that stand as `layout` says -> (U, D), before the first block."""
         return x
 
-    def rotate(self, x: Tensor, position: Tensor) -> Tensor:
-        """Queries or keys (U, H, E) at `position` (U,) -> (U, H, E)."""
+    def rotate(self, x: Tensor, layout: Layout) -> Tensor:
+        """Queries or keys (U, H, E) that stand as `layout` says -> (U, H, E)."""
         return x
 
     def bias(self, queries: Tensor, keys: Tensor, causal: bool) -> Tensor | None:

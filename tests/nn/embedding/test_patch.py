@@ -22,5 +22,5 @@ def test_units_are_the_patches_row_by_row() -> None:
 def test_mistakes() -> None:
     with pytest.raises(ValueError, match="multiple of patch_size=4"):
         PatchEmbedding(6, 4, 3, 5)
-    with pytest.raises(ValueError, match=r"\(1, 6, 6\) reached an encoder of \(3, 6, 6\)"):
+    with pytest.raises(ValueError, match=r"\(1, 6, 6\) reached an encoder of 3 channels"):
         PatchEmbedding(6, 2, 3, 5)(ImageBatch(torch.zeros(2, 1, 6, 6)))

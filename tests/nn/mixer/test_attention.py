@@ -52,7 +52,7 @@ def test_units_left_out_leave_the_others_where_they_stand(position: Position) ->
     shifted = Layout((4, 3), positions=layout.position)  # the same positions, given explicitly
     for b, (units, stay) in enumerate(zip(x.split((4, 3)), keep.split((4, 3)), strict=True)):
         bias = position.bias(torch.arange(len(units)), torch.arange(len(units)), False)
-        q, k = (position.rotate(mixer._heads(f(units)), torch.arange(len(units))) for f in (mixer.query, mixer.key))
+        q, k = (position.rotate(mixer._heads(f(units)), Layout((len(units),))) for f in (mixer.query, mixer.key))
         scores = torch.einsum("qhe,khe->hqk", q, k) * 4**-0.5 + (0 if bias is None else bias)
         weights = scores.masked_fill(~stay, -torch.inf).softmax(-1)
         y = mixer.out(torch.einsum("hqk,khe->qhe", weights, mixer._heads(mixer.value(units))).flatten(1))
