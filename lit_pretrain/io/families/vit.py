@@ -4,6 +4,7 @@ from lit_pretrain.encoders.vit import ViT
 from lit_pretrain.io.family import Arguments, Change, Family, class_of
 from lit_pretrain.nn.pooling.first import First
 
+
 def pools_first(arguments: Arguments) -> bool:
     return class_of(arguments["pooling"]) is First
 

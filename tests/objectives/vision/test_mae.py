@@ -21,7 +21,8 @@ def mae(ratio: float = 0.75, dim: int = 16) -> MAE:
 
 @pytest.fixture
 def batch() -> ImageBatch:
-    return ImageBatch(torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(1)), pixels=Pixels((0.5,) * 3, (0.2,) * 3))
+    images = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    return ImageBatch(images, pixels=Pixels((0.5,) * 3, (0.2,) * 3))
 
 
 def test_equals_vit_mae(batch):
