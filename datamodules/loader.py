@@ -21,8 +21,8 @@ class ResumableLoader:
     Args:
         dataset: sample number -> sample; each draw inside it must depend on (seed, epoch, index) only.
         plan: epoch -> the batches of this rank, each a list of sample numbers.
-        collate: samples -> batch, in the workers.
-        attach: batch -> batch, in the main process, for what should not travel from the workers.
+        collate: samples, as the dataset gives them -> batch (or what `attach` makes one of), in the workers.
+        attach: batch -> batch, in the main process, for what should not travel from the workers; None: left out.
         num_workers: processes that read; 0: none.
     """
 
@@ -30,9 +30,9 @@ class ResumableLoader:
         self,
         dataset: Dataset,
         plan: Callable[[int], list[list[int]]],
-        collate: Callable[[list[Any]], Batch],
+        collate: Callable[[Any], Any],
         *,
-        attach: Callable[[Batch], Batch] | None = None,
+        attach: Callable[[Any], Batch | None] | None = None,
         num_workers: int = 0,
         pin_memory: bool = False,
     ):
@@ -69,7 +69,9 @@ class ResumableLoader:
             self.delivered += 1
             if self.delivered == len(batches):
                 self.epoch, self.delivered = self.epoch + 1, 0
-            yield batch if self.attach is None else self.attach(batch)
+            batch = batch if self.attach is None else self.attach(batch)
+            if batch is not None:
+                yield batch
 
     def set_epoch(self, epoch: int) -> None:
         """Be at the beginning of this epoch, unless inside it already.

@@ -22,9 +22,13 @@ class SinCos2D(Position):
         self.dim = dim
 
     def embed(self, x: Tensor, layout: Layout) -> Tensor:
-        rows, columns = layout.coordinates
+        if layout.grid is None:
+            raise ValueError("sines and cosines of rows and columns need units on a grid, such as the patches of images")
+        rows, columns = (torch.arange(size, device=x.device)[:, None].float() for size in layout.grid)
         # In fp32, and held by no buffer, which would be rounded where a whole model is cast to bf16.
         frequency = 10000.0 ** (-torch.arange(0, self.dim, 4, device=x.device) / self.dim)  # (D / 4,)
-        wave = [f(place[:, None].float() * frequency) for place in (columns, rows) for f in (torch.sin, torch.cos)]
-        on_grid = (layout.position >= layout.leading)[:, None]
-        return x + (torch.cat(wave, 1) * on_grid).to(x.dtype)
+        row, column = (torch.cat([(p * frequency).sin(), (p * frequency).cos()], 1) for p in (rows, columns))  # (_, D / 2)
+        row, column = row[:, None].expand(-1, len(column), -1), column.expand(len(row), -1, -1)
+        table = torch.cat([column, row], -1).flatten(0, 1)  # (rows * columns, D)
+        table = torch.cat([table.new_zeros(layout.leading, self.dim), table]).to(x.dtype)
+        return x + table[layout.position]

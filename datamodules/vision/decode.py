@@ -1,0 +1,79 @@
+"""From the file of an image to an array of bytes, or a reason why not."""
+
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+GREY = ("1", "L", "LA", "La", *SIXTEEN_BITS)
+
+
+class Unreadable(Exception):
+    """An image that cannot be decoded.
+
+    Args:
+        name: what the source calls it.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, name: str, reason: str):
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Decodes with Pillow, upright as its EXIF orientation says.
+
+    Palettes, CMYK and other colour spaces become RGB; an alpha channel is dropped; of 16 bits the upper 8 are kept.
+
+    Args:
+        channels: 1 (grey) or 3 (RGB); None: as the file has it.
+        side: a JPEG that is much larger may be decoded at a fraction of its size, its shorter side no less than this;
+            None: never.
+        max_pixels: larger images are unreadable.
+    """
+
+    channels: int | None = None
+    side: int | None = None
+    max_pixels: int = 178_956_970  # Pillow's own limit
+
+    def __call__(self, file: Path | bytes, name: str) -> np.ndarray:
+        """(H, W, C) uint8.
+
+        Raises:
+            Unreadable: the file is missing, no image, damaged, too large, or has pixels without a known range.
+        """
+        try:
+            with warnings.catch_warnings(), Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
+                warnings.simplefilter("ignore")  # of damaged metadata, which do not matter
+                return self.array(image, name)
+        except Unreadable:
+            raise
+        except Exception as error:  # Pillow's readers raise nearly everything on damaged files
+            raise Unreadable(name, reason(error)) from error
+
+    def array(self, image: Image.Image, name: str) -> np.ndarray:
+        """(H, W, C) uint8 of an image that is open."""
+        if image.width * image.height > self.max_pixels:
+            raise Unreadable(name, f"{image.width} x {image.height} pixels, more than max_pixels={self.max_pixels}")
+        if image.mode == "F":
+            raise Unreadable(name, "pixels are floating-point numbers, whose range is not known")
+        channels = self.channels or (1 if image.mode in GREY else 3)
+        if self.side is not None and image.format == "JPEG":
+            image.draft("L" if channels == 1 else "RGB", (self.side, self.side))
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        if image.mode in SIXTEEN_BITS:
+            image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+        array = np.array(image.convert("L" if channels == 1 else "RGB"))
+        return array.reshape(*array.shape[:2], channels)
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in one line without tabs."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
