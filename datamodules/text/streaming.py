@@ -101,7 +101,10 @@ class StreamLoader:
     """An endless stream as epochs of `steps_per_epoch` batches, with the position of each worker as its state."""
 
     def __init__(self, data: StreamingTextDataModule, rank: int, world_size: int):
-        self.data, self.rank, self.world_size = data, rank, world_size
+        # No reference to `data`, which refers to this: workers of a loader that only the garbage collector finds are
+        # slow to end.
+        self.steps, self.num_workers, self.world_size = data.steps_per_epoch, data.num_workers, world_size
+        self.vocabulary, self.stream = data.vocabulary, Stream(data, rank, world_size)
         self.delivered = 0  # batches, over all epochs
         self.done = 0  # batches of this epoch
         self.cursors: list[Cursor] = [(0, 0)] * max(1, data.num_workers)
@@ -109,22 +112,21 @@ class StreamLoader:
         self._batches: Iterator[tuple[int, Cursor, TextBatch]] | None = None
 
     def __len__(self) -> int:
-        return self.data.steps_per_epoch
+        return self.steps
 
     def __iter__(self) -> Iterator[TextBatch]:
         if not self._resumed:
             self.done = 0
         self._resumed = False
         if self._batches is None:  # readers go on from epoch to epoch: to find their place they read from the beginning
-            stream = Stream(self.data, self.rank, self.world_size, list(self.cursors), self.delivered)
-            self._batches = iter(DataLoader(stream, batch_size=None, num_workers=self.data.num_workers,
+            self.stream.cursors, self.stream.delivered = list(self.cursors), self.delivered
+            self._batches = iter(DataLoader(self.stream, batch_size=None, num_workers=self.num_workers,
                                             generator=torch.Generator()))  # fmt: skip
-        vocabulary = self.data.vocabulary
         for _ in range(len(self) - self.done):
             worker, self.cursors[worker], batch = next(self._batches)
             self.delivered += 1
             self.done = (self.done + 1) % len(self)  # as Lightning never asks for the end
-            yield replace(batch, vocab=vocabulary)
+            yield replace(batch, vocab=self.vocabulary)
 
     def state_dict(self) -> dict:
         return {"delivered": self.delivered, "done": self.done, "cursors": [list(c) for c in self.cursors],
@@ -144,11 +146,13 @@ class StreamLoader:
 class Stream(IterableDataset):
     """The share of one worker: documents i with i = its number modulo all workers of all ranks."""
 
-    def __init__(self, data: StreamingTextDataModule, rank: int, world_size: int, cursors: list[Cursor], delivered: int):
+    def __init__(self, data: StreamingTextDataModule, rank: int, world_size: int):
         self.source, self.tokenizer = data.source, data.tokenizer
         self.budget, self.room = data.tokens_per_batch, data.max_length
         self.before, self.after = (np.array(ids, np.int64) for ids in data.tokenizer.around())
-        self.rank, self.world_size, self.cursors, self.delivered = rank, world_size, cursors, delivered
+        self.rank, self.world_size = rank, world_size
+        self.cursors: list[Cursor] = []  # of the workers, and batches delivered before: set before each reading
+        self.delivered = 0
 
     def __iter__(self) -> Iterator[tuple[int, Cursor, TextBatch]]:
         info, workers = get_worker_info(), len(self.cursors)
