@@ -29,6 +29,10 @@ class FineTune(PretrainModule):
         tuning.freeze(encoder)
         self.train()  # a loaded encoder arrives in eval mode, and Lightning leaves the modes as they are
 
+    def setup(self, stage: str) -> None:
+        if self.trainer.datamodule is not None:
+            self.task.check(self.trainer.datamodule)
+
     def loss(self, batch: Batch) -> Losses:
         if batch.labels is None:
             raise ValueError("fine-tuning needs labelled batches: wrap the data in"

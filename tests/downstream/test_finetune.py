@@ -46,6 +46,12 @@ def test_unlabelled_batches_are_named(encoder, digits):
         FineTune(encoder, Classify(16, 10)).loss(batch)
 
 
+def test_too_few_classes_are_named(encoder, digits):
+    model = FineTune(encoder, Classify(16, 9))
+    with pytest.raises(ValueError, match="10 classes and the task num_classes=9"):
+        L.Trainer(max_steps=1, enable_checkpointing=False, **QUIET).fit(model, datamodule=Labelled(digits))
+
+
 def test_an_encoder_comes_from_a_run_a_file_or_a_folder_and_needs_it_no_more(encoder, digits, tmp_path):
     fit(encoder, Labelled(digits), tmp_path / "run", steps=3)
     save_pretrained(encoder, tmp_path / "exported")

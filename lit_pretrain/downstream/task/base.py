@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 
+from lightning import LightningDataModule
 from torch import Tensor
 from torchmetrics import MetricCollection
 
@@ -19,6 +20,9 @@ class Task(Part):
 
     metrics: MetricCollection
     main: str
+
+    def check(self, data: LightningDataModule) -> None:
+        """Raise ValueError if labels of these data are none of this task's."""
 
     @abstractmethod
     def forward(self, encoded: Encoded) -> Tensor:
