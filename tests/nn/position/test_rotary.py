@@ -21,7 +21,8 @@ def test_equals_llama(base: float) -> None:
     cos, sin = LlamaRotaryEmbedding(config)(q, position[None])
     theirs = apply_rotary_pos_emb(q[None].transpose(1, 2), k[None].transpose(1, 2), cos, sin)
     for x, expected in zip((q, k), theirs, strict=True):
-        torch.testing.assert_close(Rotary(8, base).rotate(x, at(position)), expected[0].transpose(0, 1), rtol=1e-4, atol=1e-4)
+        ours = Rotary(8, base).rotate(x, at(position))
+        torch.testing.assert_close(ours, expected[0].transpose(0, 1), rtol=1e-4, atol=1e-4)
 
 
 def test_scores_depend_on_distances_only() -> None:
