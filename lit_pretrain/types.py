@@ -209,6 +209,11 @@ class Pixels:
         return (images * std + mean).clamp(0, 1)
 
 
+def stretched(values: Tensor) -> Tensor:
+    """From 0 at the smallest to 1 at the largest."""
+    return (values - values.min()) / (values.max() - values.min()).clamp(min=1e-12)
+
+
 @dataclass
 class ImageBatch(Batch):
     """Images of one size, in one or several views.
@@ -228,6 +233,23 @@ class ImageBatch(Batch):
     @property
     def all_views(self) -> tuple[Tensor, ...]:
         return (self.images, *self.views)
+
+    def view(self, i: int) -> "ImageBatch":
+        """The batch with one view only. Raises ValueError if there are not so many."""
+        if i >= len(self.all_views):
+            raise ValueError(f"this objective needs {i + 1} views of each image and the data give {len(self.all_views)}: add"
+                             " views to the datamodule, such as `copies: 2` of one")  # fmt: skip
+        return replace(self, images=self.all_views[i], views=())
+
+    def preview(self) -> Tensor:
+        """(B, K, C, H, W): the K views as they are shown, between 0 and 1; NaN around those that are smaller."""
+        shown = []
+        for view in self.all_views:
+            view = stretched(view.float()) if self.pixels is None else self.pixels.restore(view.float())
+            down, right = (whole - side for whole, side in zip(self.images.shape[2:], view.shape[2:], strict=True))
+            around = (right // 2, right - right // 2, down // 2, down - down // 2)
+            shown.append(torch.nn.functional.pad(view, around, value=torch.nan))
+        return torch.stack(shown, 1)
 
     @property
     def num_examples(self) -> int:

@@ -11,25 +11,32 @@ from torch import nn
 class EMA(nn.Module):
     """teacher <- momentum * teacher + (1 - momentum) * student; call `update` in an objective's `after_step`.
 
-    It is a submodule, so checkpoints hold it; it takes no gradients and stays in evaluation mode.
+    It is a submodule, so checkpoints hold it; it takes no gradients, and drops nothing out.
 
     Args:
         student: is copied.
         momentum: 0.996 in BYOL (arXiv 2006.07733).
         final_momentum: reached at the end of training along half a cosine; 1 in BYOL. None: it stays the same.
+        batch_statistics: while training, its BatchNorm layers normalise by the batch, as in BYOL and MoCo; otherwise by
+            the student's running statistics.
     """
 
-    def __init__(self, student: nn.Module, momentum: float = 0.996, final_momentum: float | None = None):
+    def __init__(self, student: nn.Module, momentum: float = 0.996, final_momentum: float | None = None, *,
+                 batch_statistics: bool = False):  # fmt: skip
         super().__init__()
         final_momentum = momentum if final_momentum is None else final_momentum
         for value in (momentum, final_momentum):
             if not 0 <= value <= 1:
                 raise ValueError(f"momentum={value} must lie between 0 and 1")
         self.teacher, self.momentum = deepcopy(student).eval().requires_grad_(False), momentum
-        self.final_momentum = final_momentum
+        self.final_momentum, self.batch_statistics = final_momentum, batch_statistics
 
     def train(self, mode: bool = True) -> Self:
-        return super().train(False)
+        super().train(False)
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.train(mode and self.batch_statistics)
+        return self
 
     def momentum_at(self, progress: float) -> float:
         return self.final_momentum - (self.final_momentum - self.momentum) * (1 + math.cos(math.pi * progress)) / 2

@@ -37,6 +37,7 @@ class PretrainModule(Part, L.LightningModule):
         self.optim: Optim = AdamW()
         self._counts: dict[str, Tensor] = {}  # of the current accumulation window, by term
         self._reference: dict[str, Tensor] = {}  # counts of the window's first micro-batch, over all ranks
+        self._steps = 0  # of the whole run, once it is known
         self._validated: dict[str, list[Tensor]] = {}
 
     @abstractmethod
@@ -46,6 +47,14 @@ class PretrainModule(Part, L.LightningModule):
     def encode(self, batch: Batch, layers: bool = False) -> Encoded:
         """The representation of a clean batch; probes and `predict` call this."""
         return self.encoder(batch, layers=layers)
+
+    @property
+    def progress(self) -> float:
+        """The share of the training that is done, for what changes over it; 0 outside a trainer."""
+        if self._trainer is None:
+            return 0.0
+        self._steps = self._steps or total_steps(self.trainer)
+        return min(1.0, self.trainer.global_step / self._steps)
 
     def after_step(self) -> None:
         """Called once after each optimiser step: update a teacher, a queue or a codebook here."""
