@@ -12,6 +12,7 @@ from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.loader import ResumableLoader
 from lit_pretrain.datamodules.order import balanced, of_rank
 from lit_pretrain.datamodules.vision.decode import Decoder
+from lit_pretrain.datamodules.vision.resampling import SquareRoot
 from lit_pretrain.datamodules.vision.samples import (
     Collate,
     Collated,
@@ -48,6 +49,7 @@ class VisionDataModule(DataModule):
         labelled_view: how the images of a shuffled labelled loader are augmented, for fine-tuning; None: clean.
         max_unreadable: the most unreadable images of a split: a number, or a share of them (then at least 10).
         max_pixels: an image with more pixels counts as unreadable.
+        resampling: draw images with rare tags more often in training; None: each once an epoch.
         drop_last: leave the rest of an epoch out that does not fill a batch, in the shuffled loader without labels.
     """
 
@@ -65,6 +67,7 @@ class VisionDataModule(DataModule):
         labelled_view: View | None = None,
         max_unreadable: int | float = 0.01,
         max_pixels: int = Decoder.max_pixels,
+        resampling: SquareRoot | None = None,
         drop_last: bool = True,
     ):
         super().__init__()
@@ -76,6 +79,7 @@ class VisionDataModule(DataModule):
         self.image_size, self.channels, self.mean, self.std = image_size, channels, mean, std
         self.batch_size, self.num_workers, self.labelled_view = batch_size, num_workers, labelled_view
         self.max_unreadable, self.max_pixels, self.drop_last = max_unreadable, max_pixels, drop_last
+        self.resampling = resampling
         self._images: dict[str, Images] = {}
         self._unreadable: dict[str, UnreadableImages] = {}
 
@@ -157,11 +161,20 @@ class VisionDataModule(DataModule):
         allowed = limit_of(self.max_unreadable, len(images))
         collate, attach = self._finishing(views, self._unreadable.setdefault(split, UnreadableImages(split, allowed)))
         drop_last = self.drop_last and shuffle and not labelled
+        resampling = self.resampling if shuffle and not labelled else None
+        if resampling is not None and images.tags is None:
+            raise ValueError(f"resampling draws by tags, and the images of {type(self.source).__name__} have none")
 
         def of_epoch(epoch: int) -> list[list[int]]:
             order = chosen
             if shuffle:
-                order = epoch * len(images) + np.random.default_rng([run_seed(), epoch]).permutation(chosen)
+                rng = np.random.default_rng([run_seed(), epoch])
+                order = epoch * len(images) + chosen
+                if resampling is not None:  # each copy counts as an epoch of its own, so that it draws views of its own
+                    counts = resampling.counts(images.tags, rng)[chosen]
+                    copy = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+                    order = (epoch * resampling.most(images.tags) + copy) * len(images) + np.repeat(chosen, counts)
+                order = rng.permutation(order)
             if drop_last:
                 whole = len(order) // (self.batch_size * world) * world  # batches of all ranks
                 if not whole:

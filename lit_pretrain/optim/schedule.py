@@ -79,3 +79,22 @@ class WarmupStableDecay(Schedule):
 
     def shape(self, step: int, warmup: float, total: int) -> float:
         return 1 - (1 - self.final) * max(0.0, _progress(step, (1 - self.decay) * total, total))
+
+
+class MultiStep(Schedule):
+    """Multiplied by `factor` at each milestone, as residual networks are trained (arXiv 1512.03385).
+
+    Args:
+        warmup: see `Schedule`.
+        milestones: shares of all steps; those of BiT's fine-tuning (arXiv 1912.11370).
+        factor: 0.1 in both papers.
+    """
+
+    def __init__(self, warmup: float = 0.0, milestones: tuple[float, ...] = (0.3, 0.6, 0.9), factor: float = 0.1):
+        super().__init__(warmup)
+        if not all(0 < m < 1 for m in milestones):
+            raise ValueError(f"milestones={tuple(milestones)}: give shares of all steps between 0 and 1")
+        self.milestones, self.multiplier = tuple(milestones), factor
+
+    def shape(self, step: int, warmup: float, total: int) -> float:
+        return self.multiplier ** sum(step >= m * total for m in self.milestones)

@@ -26,7 +26,7 @@ def test_the_pair_counts_and_the_order_of_images_does_not(encoder, views):
 
 
 def test_one_view_is_not_enough(encoder, views):
-    with pytest.raises(ValueError, match="needs 2 views.*give 1"):
+    with pytest.raises(ValueError, match=r"needs 2 views.*give 1"):
         SimCLR(encoder, NormedMLP(16, 8, 4)).loss(ImageBatch(views.images))
     with pytest.raises(ValueError, match="temperature=0"):
         SimCLR(encoder, NormedMLP(16, 8, 4), temperature=0)
