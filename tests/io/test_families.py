@@ -40,6 +40,7 @@ GPT2S = {"vocab_size": V, "n_embd": 16, "n_layer": 3, "n_head": 4, "n_positions"
 OPTS = {"vocab_size": V, "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4, "ffn_dim": 24,
         "max_position_embeddings": 20}  # fmt: skip
 VITS = {k: BERTS[k] for k in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")}
+BEITS = VITS | {"image_size": 12, "patch_size": 4, "drop_path_rate": 0.0}
 DECODER = {"decoder_hidden_size": 8, "decoder_num_hidden_layers": 1, "decoder_num_attention_heads": 2}
 CONVOLUTION, GROUPED = {"embedding_size": 16, "conv_kernel_size": 5}, {"embedding_size": 8, "num_groups": 2}
 OPT350 = {"word_embed_proj_dim": 8, "do_layer_norm_before": False}
@@ -61,13 +62,19 @@ CASES = {
     "byt5": (hf.T5EncoderModel, hf.T5ForConditionalGeneration, BYT5),
     "vit_mae": (hf.ViTMAEModel, hf.ViTMAEForPreTraining,
                 hf.ViTMAEConfig(**VITS, **DECODER, image_size=12, patch_size=4, mask_ratio=0.0)),
+    "beit": (hf.BeitModel, hf.BeitForImageClassification, hf.BeitConfig(**BEITS, use_relative_position_bias=True)),
+    "beit shared": (hf.BeitModel, hf.BeitForImageClassification,
+                    hf.BeitConfig(**BEITS, use_shared_relative_position_bias=True, use_mask_token=True)),
+    "beit absolute": (hf.BeitModel, hf.BeitForImageClassification,
+                      hf.BeitConfig(**BEITS, use_absolute_position_embeddings=True, use_mean_pooling=False)),
     "vit": (hf.ViTModel, hf.ViTForImageClassification, hf.ViTConfig(**VITS, image_size=12, patch_size=4)),
 }  # fmt: skip
 
 
 IMAGES = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(2))
 # ViTMAE shuffles patches by noise, even where it hides none.
-OF_IMAGES = {"vit": {"pixel_values": IMAGES}, "vit_mae": {"pixel_values": IMAGES, "noise": torch.arange(9.0).expand(2, 9)}}
+OF_IMAGES = {name: {"pixel_values": IMAGES} for name in ("vit", "beit", "beit shared", "beit absolute")}
+OF_IMAGES |= {"vit_mae": {"pixel_values": IMAGES, "noise": torch.arange(9.0).expand(2, 9)}}
 
 
 def random_model(kind: type, config: hf.PreTrainedConfig) -> hf.PreTrainedModel:
