@@ -20,7 +20,8 @@ from lit_pretrain.callbacks.summary import versions
 
 
 class Report(Observer):
-    """Writes `report.html` into the run folder when fitting ends: losses, probes, embeddings, speed, configuration.
+    """Writes `report.html` into the run folder when fitting ends: losses, probes, pictures, embeddings, speed and
+    configuration.
 
     It keeps the curves itself, so that no logger is needed, and in checkpoints, so that they survive a resumption.
 
@@ -53,7 +54,8 @@ class Report(Observer):
                               f" {trainer.world_size} x {pl_module.device.type} in {trainer.precision}")  # fmt: skip
         self.history.probes = {c.name: c.history for c in trainer.callbacks if isinstance(c, OnlineProbe) and c.history}
         try:  # a page that cannot be drawn must not fail a run that has ended well
-            self.history.map = self._map(trainer, pl_module)
+            with self.observing(pl_module):
+                self.history.map = embedding_map(trainer, pl_module, self.map_points)
             if trainer.is_global_zero:
                 write_report(Path(trainer.default_root_dir), self.history)
         except Exception as error:
@@ -72,15 +74,19 @@ class Report(Observer):
             if isinstance(observer, Observer) and not isinstance(observer, OnlineProbe):
                 self.history.add(*observer.published)
 
-    def _map(self, trainer: L.Trainer, pl_module: L.LightningModule) -> Map | None:
-        probes = [c for c in trainer.callbacks if isinstance(c, OnlineProbe) and c.history]
-        view = probes[0].view if probes else LabelledView(None, max(1, self.map_points), None)
-        if not self.map_points or not (probes or getattr(trainer.datamodule, "class_names", ())):
-            return None
-        with self.observing(pl_module):
-            features, labels = view.features(trainer, pl_module, "validation")
-            features, labels = features[: self.map_points].cpu(), labels[: self.map_points].cpu()
-            return Map(project(features), labels, view.class_names(trainer)) if len(labels) > 4 else None
+
+def embedding_map(trainer: L.Trainer, pl_module: L.LightningModule, points: int) -> Map | None:
+    """Of so many labelled validation examples, those of the first probe where there is one. All ranks must call it.
+
+    It must be called inside `Observer.observing`. None: there are no labels, or too few examples.
+    """
+    probes = [c for c in trainer.callbacks if isinstance(c, OnlineProbe) and c.history]
+    if not points or not (probes or getattr(trainer.datamodule, "class_names", ())):
+        return None
+    view = probes[0].view if probes else LabelledView(None, points, None)
+    features, labels = view.features(trainer, pl_module, "validation")
+    features, labels = features[:points].cpu(), labels[:points].cpu()
+    return Map(project(features), labels, view.class_names(trainer)) if len(labels) > 4 else None
 
 
 def project(features: Tensor) -> dict[str, Tensor]:
@@ -99,8 +105,8 @@ def write_report(folder: Path, history: History) -> Path:
     """Write `folder/report.html`.
 
     Tables come from `folder/results.json`, where it exists: a list of rows, or table title -> rows. Rows with `row`,
-    `labels`, `metric`, `mean` and `std` become one table a metric; others are shown as they are. The configuration is
-    read from `folder/config.yaml`.
+    `labels`, `metric`, `mean` and `std` become one table a metric; others are shown as they are. The last
+    pictures are read from `folder/pictures`, and the configuration from `folder/config.yaml`.
     """
     curves = history.curves
     probe_note = "Fitted on frozen features of training examples, scored on validation examples. Dashed: before step 1."
@@ -109,6 +115,7 @@ def write_report(folder: Path, history: History) -> Path:
         section("Probes", probe_note, *show.probe_charts(history.probes)),
         section("Losses", "Training losses are of single batches; validation is the mean over all targets.",
                 *show.loss_charts(curves)),
+        section("Pictures", *show.pictures(folder / "pictures")),
         section("Map of the embeddings", "Validation examples after the last step, coloured by label.",
                 *show.map_charts(history.map)),
         section("Throughput", "Without padding; steps with a probe, validation or a checkpoint left out.",

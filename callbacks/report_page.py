@@ -1,5 +1,6 @@
 """The page around the charts: one HTML file without scripts, fonts or anything else from elsewhere."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -31,6 +32,8 @@ figure, .tiles li, .scroll, details { background:var(--card); border:1px solid v
 .grid2 { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr)); gap:16px }
 figure { margin:0; padding:14px 16px 10px }
 figcaption { font-weight:600; margin-bottom:8px }
+figure.wide { grid-column:1/-1 }
+figure img { display:block; max-width:100%; height:auto; image-rendering:pixelated }
 svg { display:block; width:100%; height:auto; overflow:visible }
 svg text { font:12px var(--face); fill:var(--soft); font-variant-numeric:tabular-nums }
 svg .name { font-weight:600 } svg .value { fill:var(--ink) }
@@ -53,6 +56,7 @@ td.bar { background:linear-gradient(var(--tint),var(--tint)) no-repeat left cent
 details { padding:12px 16px; margin-top:12px }
 summary { cursor:pointer; font-weight:600 }
 pre { overflow-x:auto; font:13px/1.5 ui-monospace,Menlo,Consolas,monospace; margin:12px 0 0 }
+figure pre { white-space:pre-wrap; margin:0 }
 @media (max-width:560px) { main { padding:24px 14px 48px } h1 { font-size:1.55rem }
   figure { padding:12px 10px 8px } svg text { font-size:13.5px } th, td { padding:8px 12px } }
 """
@@ -77,6 +81,18 @@ def section(title: str, note: str, *content: str) -> str:
         return ""
     grid = "".join(content)
     return f'<section><h2>{escape(title)}</h2><p>{escape(note)}</p><div class="grid2">{grid}</div></section>'
+
+
+def picture(title: str, png: bytes, wide: bool = False) -> str:
+    """A <figure> of a PNG file, which becomes a part of the page."""
+    kind = ' class="wide"' if wide else ""
+    source = f"data:image/png;base64,{b64encode(png).decode()}"
+    return f'<figure{kind}><figcaption>{escape(title)}</figcaption><img alt="{escape(title)}" src="{source}"></figure>'
+
+
+def quote(title: str, content: str) -> str:
+    """A <figure> of plain characters."""
+    return f"<figure><figcaption>{escape(title)}</figcaption><pre>{escape(content)}</pre></figure>"
 
 
 def folded(title: str, content: str) -> str:

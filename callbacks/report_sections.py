@@ -4,9 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from lit_pretrain.callbacks.report_charts import Points, legend, line_chart, number, scatter
 from lit_pretrain.callbacks.report_history import History, Map
-from lit_pretrain.callbacks.report_page import score_table, table
+from lit_pretrain.callbacks.report_page import picture, score_table, table
+
+WIDE = 480  # pixels that half of the page holds
 
 # metric -> (title, unit); each has a chart of its own, because their units differ
 THROUGHPUT = {
@@ -70,6 +74,20 @@ def map_charts(found: Map | None) -> list[str]:
     names = [found.names[label] if label < len(found.names) else str(label) for label in present]
     groups = [group[label] for label in found.labels.tolist()]
     return [*(scatter(title, xy.tolist(), groups) for title, xy in found.views.items()), legend(names, counts)]
+
+
+def pictures(folder: Path) -> tuple[str, ...]:
+    """A note, and what `Pictures` drew last, but the map, which has a section of its own."""
+    steps = sorted(path for path in folder.glob("step-*") if path.is_dir())
+    if not steps:
+        return ("",)
+    figures = []
+    for path in sorted(steps[-1].glob("*.png")):
+        if path.stem != "map":
+            with Image.open(path) as file:
+                title, wide = file.text.get("Title", path.stem), file.width > WIDE
+            figures.append(picture(_words(title).capitalize(), path.read_bytes(), wide))
+    return (f"Examples of the validation split at step {int(steps[-1].name.rpartition('-')[2]):,}.", *figures)
 
 
 def results(path: Path) -> str:

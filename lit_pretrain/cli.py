@@ -15,6 +15,7 @@ HELP = """usage: lit-pretrain COMMAND [options]
   predict     write the representations of the test split: predictions.pt in the run folder
   evaluate    the protocol table: probes and fine-tuning, pretrained against random
   export      take the encoder away: lit-pretrain export runs/NAME --to FOLDER
+  view        samples.html, what a model would see: the first training batch; takes the options of fit
   list        objectives, encoders, blocks, sources, callbacks, ...: lit-pretrain list [WHAT]
   show        the card of a class and its configuration: lit-pretrain show NAME
   quickstart  the whole path on embedded data, in minutes
@@ -31,9 +32,12 @@ ${data.init_args.vocab_size}. LIT_PRETRAIN_TRACEBACK=1 shows the traceback of a 
 """
 
 RUNS = ("fit", "validate", "test", "predict")
+VIEW = ("--trainer.callbacks", "lit_pretrain.callbacks.sample_viewer.SampleViewer", "--trainer.callbacks.then_stop", "true",
+        "--trainer.fast_dev_run", "true")  # fmt: skip
 HANDED = {
     "evaluate": "lit_pretrain.downstream.protocol",
     "export": "lit_pretrain.io.export",
+    "view": "lit_pretrain.run",  # a fit that stops before its first step
     "quickstart": "lit_pretrain.quickstart",
     "list": "lit_pretrain.catalogue",
     "show": "lit_pretrain.catalogue",
@@ -66,6 +70,8 @@ def _dispatch(words: list[str]) -> int | None:
         raise Mistake(f"there is no command {words[0]!r}{nearest(words[0], (*RUNS, *HANDED))};"
                       " lit-pretrain --help lists all")  # fmt: skip
     verb = words.pop(place)
+    if verb == "view":
+        verb, words = "fit", [*words, *VIEW]
     if verb in RUNS:
         return import_module("lit_pretrain.run").run(verb, words)
     module = import_module(HANDED[verb])

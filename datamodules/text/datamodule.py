@@ -92,6 +92,10 @@ class TextDataModule(DataModule):
                 " with the folder that `lit-pretrain export` writes"
             )
 
+    def describe(self, batch: TextBatch) -> list[str]:
+        """The text of each example, for people."""
+        return [self._ready_tokenizer().decode(ids.tolist()) for ids in batch.tokens.split(batch.lengths)]
+
     def prepare_data(self) -> None:
         for split in SPLITS:
             self.tokens(split)

@@ -58,7 +58,7 @@ def save_timm(encoder: Encoder, folder: str | Path, *, artifacts: dict[str, str]
     Raises:
         ValueError: timm has no model that computes the same.
     """
-    model, files = encoder.model if isinstance(encoder, TimmEncoder) else _vision_transformer(encoder), artifacts or {}
+    model, files = encoder.model if isinstance(encoder, TimmEncoder) else vision_transformer(encoder), artifacts or {}
     origin = {"pretrained_cfg": dict(PROVENANCE)}
     save_for_hf(model, str(folder), origin, data_config=_preprocessing(files), safe_serialization=True)
     for name, text in files.items():
@@ -76,7 +76,7 @@ def _preprocessing(files: dict[str, str]) -> dict[str, Any] | None:
     return {"input_size": size, "mean": said["image_mean"], "std": said["image_std"], "crop_pct": 1.0}
 
 
-def _vision_transformer(encoder: Encoder) -> nn.Module:
+def vision_transformer(encoder: Encoder) -> nn.Module:
     """timm's with the same weights."""
     if type(encoder) is not ViT:
         raise ValueError(f"{type(encoder).__name__} has no twin in timm; TimmEncoder and ViT have")

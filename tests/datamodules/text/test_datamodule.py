@@ -64,6 +64,14 @@ def test_pieces_put_together_are_the_documents(data):
     assert texts_of(data, "train") == "".join(d.text for d in data.source.documents("train"))
 
 
+def test_a_batch_is_described_by_its_text(data):
+    batch = next(iter(data.loader("train", shuffle=False, labelled=True)))
+    texts_there = [d.text for d in data.source.documents("train")]
+    described = data.describe(batch)
+    assert len(described) == batch.num_examples
+    assert all(texts_there[i].startswith(text) for i, text in zip(batch.index.tolist(), described, strict=True))
+
+
 def test_bytes_of_the_pieces_are_the_bytes_of_the_text(data):
     total = sum(int(batch.num_bytes.sum()) for batch in data.loader("train", shuffle=False))
     assert total == sum(len(d.text.encode()) for d in data.source.documents("train"))

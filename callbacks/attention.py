@@ -1,0 +1,108 @@
+"""What the last block of an encoder attends to, whoever wrote it.
+
+Legend: B examples, L units of each, H heads, E width of a head, h x w grid of the units.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from lit_pretrain.types import Batch
+
+
+def attention_maps(pl_module: L.LightningModule, batch: Batch) -> Tensor | None:
+    """(B, H, h, w) of the first leading unit (the class token), or of all units on average where there is none.
+
+    None: the last block computes no `scaled_dot_product_attention`, or the units lie on no grid.
+    """
+    blocks = getattr(pl_module.encoder, "blocks", None)
+    if not blocks:
+        return None
+    with Weights(blocks[-1]) as seen:
+        layout = pl_module.encode(batch).layout
+    if layout.grid is None or not seen.kept:
+        return None
+    weights = torch.cat(seen.kept)  # a call for all examples, or one for each
+    if weights.shape[0] != layout.num_examples or {*weights.shape[2:]} != {*layout.lengths}:
+        return None  # attention in windows
+    asked = weights[:, :, 0] if layout.leading else weights.mean(2)  # (B, H, L)
+    return asked[..., layout.leading :].unflatten(-1, layout.grid)
+
+
+class Weights(TorchFunctionMode):
+    """Keeps the weights of every scaled dot product attention in the last pass of a block.
+
+    Kernels return no weights, so they are computed anew from the queries, keys and biases that the kernel is given.
+
+    Attributes:
+        kept: a tensor (B, H, L, L) for each call.
+    """
+
+    def __init__(self, block: nn.Module):
+        super().__init__()
+        self.kept: list[Tensor] = []
+        self._block, self._inside, self._hooks = block, False, ()
+
+    def __enter__(self) -> "Weights":
+        self._hooks = (self._block.register_forward_pre_hook(self._begin), self._block.register_forward_hook(self._end))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        for hook in self._hooks:
+            hook.remove()
+
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if self._inside and function is F.scaled_dot_product_attention:
+            self.kept.append(attention_weights(*args, **(kwargs or {})))
+        return function(*args, **(kwargs or {}))
+
+    def _begin(self, *args: Any) -> None:
+        self._inside, self.kept = True, []  # a looped block is passed more than once
+
+    def _end(self, *args: Any) -> None:
+        self._inside = False
+
+
+def attention_weights(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """(B, H, L, S), with the arguments of `scaled_dot_product_attention`; products and softmax in fp32."""
+    with torch.autocast(query.device.type, enabled=False):
+        if enable_gqa:
+            key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+        scores = query.float() @ key.float().mT * (scale or 1 / math.sqrt(query.shape[-1]))
+        if is_causal:
+            attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        if attn_mask is not None:
+            bool_mask = attn_mask.dtype == torch.bool
+            scores = scores.masked_fill(~attn_mask, -torch.inf) if bool_mask else scores + attn_mask.float()
+        return scores.softmax(-1)
+
+
+@contextmanager
+def uncompiled(module: nn.Module) -> Iterator[None]:
+    """Inside, nothing of a module runs compiled: other shapes would make the compiler change what it made for training."""
+    compiled = [(m, m._compiled_call_impl) for m in module.modules() if m._compiled_call_impl is not None]
+    for m, _ in compiled:
+        m._compiled_call_impl = None
+    try:
+        yield
+    finally:
+        for m, call in compiled:
+            m._compiled_call_impl = call

@@ -1,0 +1,97 @@
+"""Pictures from tensors: sheets of panels, heat over them, and files that say what they show.
+
+Legend: N examples, K panels of each, C channels, H rows, W columns.
+"""
+
+import math
+from io import BytesIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import fromarray
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from lit_pretrain.callbacks.report_history import Map
+
+SIDE = 96  # small panels are enlarged to about so many pixels
+GAP, WIDE_GAP = 3, 14  # between the panels of an example, and between examples beside each other
+
+
+def sheet(panels: Tensor) -> NDArray[np.uint8]:
+    """(N, K, C, H, W) between 0 and 1 -> (rows, columns, 4) bytes, transparent between panels and where there is NaN.
+
+    The panels of an example stand side by side, the examples below each other and, if there is room, in groups.
+    """
+    n, k = panels.shape[:2]
+    groups = max(1, min(n, round(math.sqrt(n / k))))
+    rows = math.ceil(n / groups)
+    shown = enlarged(colours(panels.detach().float().cpu()))  # (N, K, 3, h, w)
+    clear = shown.isnan().any(2, keepdim=True)
+    shown = torch.cat([shown.nan_to_num(0.0).clamp(0, 1), 1 - clear.float()], 2).movedim(2, -1)  # (N, K, h, w, 4)
+    h, w = shown.shape[2:4]
+    width = k * w + (k - 1) * GAP
+    out = torch.zeros(rows * (h + GAP) - GAP, groups * (width + WIDE_GAP) - WIDE_GAP, 4)
+    for i in range(n):
+        top, left = i % rows * (h + GAP), i // rows * (width + WIDE_GAP)
+        for j in range(k):
+            x = left + j * (w + GAP)
+            out[top : top + h, x : x + w] = shown[i, j]
+    return (out * 255).round().to(torch.uint8).numpy()
+
+
+def colours(panels: Tensor) -> Tensor:
+    """(..., C, H, W) -> (..., 3, H, W): three channels as they are, other numbers as their mean in grey."""
+    return panels if panels.shape[-3] == 3 else panels.mean(-3, keepdim=True).expand(*panels.shape[:-3], 3, -1, -1)
+
+
+def enlarged(panels: Tensor) -> Tensor:
+    """Each pixel as a square of pixels, if they are few."""
+    times = max(1, SIDE // panels.shape[-2])
+    return panels.repeat_interleave(times, -2).repeat_interleave(times, -1)
+
+
+def heat(canvas: Tensor, strength: Tensor) -> Tensor:
+    """What lies below (..., C, H, W) under a colour for each strength (..., h, w) between 0 and 1, (..., 3, H, W)."""
+    import matplotlib
+
+    h, w = canvas.shape[-2:]
+    rows = torch.arange(h) * strength.shape[-2] // h
+    columns = torch.arange(w) * strength.shape[-1] // w
+    strength = strength.float().cpu()[..., rows, :][..., columns]  # (..., H, W)
+    colour = torch.from_numpy(matplotlib.colormaps["inferno"](strength.numpy()))[..., :3].movedim(-1, -3)
+    return 0.35 * colours(canvas.float().cpu()) + 0.65 * colour.float()
+
+
+def scatters(found: Map) -> NDArray[np.uint8]:
+    """Both projections as (rows, columns, 4) bytes on a transparent ground, in colours for light and dark pages."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    soft = "#808890"
+    figure = Figure(figsize=(11, 5), dpi=80, facecolor="none", layout="constrained")
+    ink = FigureCanvasAgg(figure)
+    palette = matplotlib.colormaps["tab10"].colors
+    present, counts = found.labels.unique(return_counts=True)
+    order = present[counts.argsort(descending=True, stable=True)].tolist()
+    for axes, (title, places) in zip(figure.subplots(1, len(found.views)), found.views.items(), strict=True):
+        axes.set_title(title, color=soft)
+        axes.set_axis_off()
+        for i, label in enumerate(order):
+            x, y = places[found.labels == label].T.tolist()
+            name = found.names[label] if label < len(found.names) else str(label)
+            colour = palette[i] if i < len(palette) else soft
+            axes.scatter(x, y, s=9, color=[colour], label=name if i < len(palette) else None)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", labelcolor=soft, frameon=False)
+    ink.draw()
+    return np.asarray(ink.buffer_rgba()).copy()
+
+
+def png(picture: NDArray[np.uint8], title: str) -> bytes:
+    """The bytes of a file that carries its title."""
+    info, out = PngInfo(), BytesIO()
+    info.add_itxt("Title", title)
+    fromarray(picture).save(out, "PNG", pnginfo=info)
+    return out.getvalue()
