@@ -1,4 +1,6 @@
-"""Rows of all ranks, with gradients. Legend: R ranks, B rows of each."""
+"""Rows of all ranks, with gradients. Legend: R ranks, B rows of a rank, N rows of all."""
+
+from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
@@ -7,25 +9,41 @@ from torch import Tensor
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor) -> Tensor:
-        rows = [torch.empty_like(x) for _ in range(dist.get_world_size())]
-        dist.all_gather(rows, x.contiguous())
-        return torch.cat(rows)
+    def forward(ctx, x: Tensor, rows: Sequence[int]) -> Tensor:
+        ctx.rows = rows
+        padded = x.new_zeros(max(rows), *x.shape[1:])  # ranks exchange equal shapes
+        padded[: len(x)] = x
+        parts = [torch.empty_like(padded) for _ in rows]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:n] for part, n in zip(parts, rows, strict=True)])
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        gradient = gradient.contiguous()
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # others may hold the same gradient
         dist.all_reduce(gradient)  # what every rank's loss asks of these rows
-        return gradient.chunk(dist.get_world_size())[dist.get_rank()]
+        return gradient.split(list(ctx.rows))[dist.get_rank()], None
 
 
-def gather(x: Tensor) -> Tensor:
-    """(B, ...) -> (R B, ...), rank after rank; each rank must have the same shape. With one rank, x itself.
+def gather(x: Tensor, rows: Sequence[int] | None = None) -> Tensor:
+    """(B, ...) -> (N, ...), rank after rank. With one rank, x itself.
 
     The gradient of a rank's rows is summed over the losses of all ranks. Where data parallelism then averages over ranks,
-    a mean over a rank's own rows therefore has the gradient of the mean over all rows.
+    a mean over a rank's own rows therefore has the gradient of the mean over all rows, if ranks hold equally many.
+
+    Args:
+        x: any B on each rank; the other sizes are the same on all.
+        rows: B of each rank, where `rows_of_ranks` has told already.
     """
-    return _Gather.apply(x) if num_ranks() > 1 else x
+    return _Gather.apply(x, rows_of_ranks(x) if rows is None else rows) if num_ranks() > 1 else x
+
+
+def rows_of_ranks(x: Tensor) -> list[int]:
+    """B of each rank."""
+    if num_ranks() == 1:
+        return [len(x)]
+    counts = [torch.empty(1, dtype=torch.long, device=x.device) for _ in range(num_ranks())]
+    dist.all_gather(counts, torch.tensor([len(x)], device=x.device))
+    return torch.cat(counts).tolist()
 
 
 def num_ranks() -> int:

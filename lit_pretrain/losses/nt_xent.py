@@ -1,10 +1,10 @@
-"""The contrastive loss of SimCLR. Legend: B examples of a rank, R ranks, D width."""
+"""The contrastive loss of SimCLR. Legend: B examples of a rank, N examples of all ranks, D width."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lit_pretrain.kernels.gather import gather, rank
+from lit_pretrain.kernels.gather import gather, rank, rows_of_ranks
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
@@ -13,17 +13,19 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
         -mean over views i of log( exp(cos(i, other(i)) / t) / sum over k != i of exp(cos(i, k) / t) )
 
     Args:
-        first, second: (B, D) projections of two views; every rank must have the same B.
+        first, second: (B, D) projections of two views; ranks may differ in B.
         temperature: t.
 
     Returns:
-        The mean over the rank's 2 B views. Its mean over ranks is the loss of the joined batch, and so are the gradients.
+        The mean over the rank's 2 B views. Its mean over ranks, weighted by B, is the loss of the joined batch, and so are
+        the gradients.
     """
     first, second = (F.normalize(x.float(), dim=1) for x in (first, second))  # norms and softmax in fp32
-    everything = torch.cat([gather(first), gather(second)])  # (2 R B, D)
-    own = torch.arange(len(first), device=first.device) + rank() * len(first)  # where this rank's first views stand
+    rows = rows_of_ranks(first)
+    everything = torch.cat([gather(first, rows), gather(second, rows)])  # (2 N, D)
+    own = torch.arange(len(first), device=first.device) + sum(rows[: rank()])  # where this rank's first views stand
     half = len(everything) // 2
     itself, other = torch.cat([own, own + half]), torch.cat([own + half, own])
-    similar = torch.cat([first, second]) @ everything.T / temperature  # (2 B, 2 R B)
+    similar = torch.cat([first, second]) @ everything.T / temperature  # (2 B, 2 N)
     similar = similar.scatter(1, itself[:, None], -torch.inf)
     return F.cross_entropy(similar, other)

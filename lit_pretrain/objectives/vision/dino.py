@@ -19,7 +19,7 @@ class DINO(PretrainModule):
     The teacher, a moving average of the student, sees the global views only (those as large as the first); the student
     sees all. Subtracting the centre c, a moving average of the teacher's outputs, keeps one prototype from winning
     everywhere, and the low temperature tau_t keeps all from being equal: together they prevent collapse. Head, teacher and
-    centre are left behind.
+    centre are left behind. The paper raises the weight decay from 0.04 to 0.4; here it stays as the recipe has it.
 
     Args:
         encoder: takes views of different sizes; its pooled vector is trained.
@@ -49,7 +49,7 @@ class DINO(PretrainModule):
             raise ValueError(f"student_temperature={student_temperature}, teacher_temperature={teacher_temperature}: both"
                              " must be above 0")  # fmt: skip
         self.encoder, self.head = encoder, head
-        self.teacher = EMA(nn.ModuleList([encoder, head]), momentum, 1.0)
+        self.teacher = EMA(nn.ModuleList([encoder, head]), momentum, 1.0, batch_statistics=True)
         self.register_buffer("centre", torch.zeros(head.out))
         self.student_temperature, self.teacher_temperature, self.warmup = student_temperature, teacher_temperature, warmup
         self.centre_momentum, self.frozen = centre_momentum, frozen

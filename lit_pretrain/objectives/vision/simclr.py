@@ -3,7 +3,7 @@
 from lit_pretrain.losses.nt_xent import nt_xent
 from lit_pretrain.nn.head.projection import Projection
 from lit_pretrain.objectives.base import PretrainModule
-from lit_pretrain.types import Encoder, ImageBatch, Losses
+from lit_pretrain.types import Encoder, ImageBatch, Losses, Term
 
 
 class SimCLR(PretrainModule):
@@ -28,4 +28,5 @@ class SimCLR(PretrainModule):
 
     def loss(self, batch: ImageBatch) -> Losses:
         first, second = (self.projector(self.encoder(batch.view(i)).pooled) for i in range(2))  # (B, D)
-        return {"nt_xent": nt_xent(first, second, self.temperature)}
+        n = len(first)  # ranks may differ in it
+        return {"nt_xent": Term(n * nt_xent(first, second, self.temperature), n)}

@@ -76,6 +76,15 @@ def test_prototypes_are_frozen_at_first(model, crops, step, frozen):
     assert (model.head.prototypes.grad is None) == frozen
 
 
+def test_the_teacher_normalises_by_the_batch_while_training(encoder):
+    """The student's running statistics are those of other weights, and of local views too."""
+    encoder.add_module("norm", torch.nn.BatchNorm1d(16))
+    model = DINO(encoder, Prototypes(16, 12, 8, 10)).train()
+    teacher = model.teacher.teacher[0]
+    assert teacher.norm.training and not teacher.training
+    assert not model.eval().teacher.teacher[0].norm.training
+
+
 def test_only_directions_of_prototypes_count(model, crops):
     loss = model.loss(crops)["dino"]
     model.head.prototypes.data.mul_(5.0)
