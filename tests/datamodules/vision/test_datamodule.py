@@ -394,7 +394,7 @@ def test_configurations_build(name, tmp_path):
         {"folder.yaml": {"root": "."}, "hub.yaml": {"name": "x"}, "shards.yaml": {"train": "x.tar"}}.get(name, {})
     )
     data = build(tree)
-    shapes = {"digits.yaml": [16], "digits_two_views.yaml": [16, 16], "digits_multi_crop.yaml": [16, 16, 8, 8, 8, 8]}
+    shapes = {"digits.yaml": [16], "digits_two_views.yaml": [16, 16], "digits_multi_crop.yaml": [32, 32, 16, 16, 16, 16]}
     if name in shapes:
         batch = next(iter(data.train_dataloader()))
         assert [view.shape for view in batch.all_views] == [(128, 1, side, side) for side in shapes[name]]
