@@ -99,12 +99,56 @@ class Layout:
         return tuple(counts.index_add_(0, self.example, units.long()).tolist())
 
 
+@dataclass(frozen=True)
+class Ragged:
+    """A sequence of numbers for each example, of any length.
+
+    Args:
+        values: (N,) of all examples, laid end to end.
+        lengths: numbers of each example.
+    """
+
+    values: Tensor
+    lengths: tuple[int, ...]
+
+    def split(self) -> tuple[Tensor, ...]:
+        """The sequence of each example."""
+        return self.values.split(self.lengths)
+
+    def at(self, layout: Layout) -> Tensor:
+        """(U,) the number that stands where each unit stands, if both divide the example evenly: unit p of n gets number
+        floor((p + 1/2) m / n) of m. Leading units, which stand nowhere, get -1.
+
+        Raises:
+            ValueError: units were left out of the layout, or an example has units and no numbers.
+        """
+        if not layout.contiguous:
+            raise ValueError("numbers can be laid over whole examples only, and units were left out of these (keep)")
+        stand = layout.position >= layout.leading
+        example, place = layout.example[stand], layout.position[stand] - layout.leading
+        units = torch.tensor(layout.lengths, device=layout.device)[example] - layout.leading
+        lengths = torch.tensor(self.lengths, device=layout.device)
+        first, numbers = (lengths.cumsum(0) - lengths)[example], lengths[example]
+        if bool((numbers == 0).any()):
+            raise ValueError("an example has units, and none of the numbers that are to be laid over them")
+        found = self.values[first + (2 * place + 1) * numbers // (2 * units)]
+        return found.new_full((layout.num_units,), -1).masked_scatter(stand, found)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Ragged":
+        return replace(self, values=self.values.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "Ragged":
+        return replace(self, values=self.values.pin_memory())
+
+
 @dataclass
 class Batch:
     """What every modality's batch has. A batch is clean: corruption belongs to the objective, on the device."""
 
     labels: Tensor | None = field(default=None, kw_only=True)  # (B,) int64 classes or float targets; None: unlabelled
     index: Tensor | None = field(default=None, kw_only=True)  # (B,) int64 number of each sample in its source
+    unit_labels: Ragged | None = field(default=None, kw_only=True)  # int64, of equal stretches of each example; -1: none
+    target: Ragged | None = field(default=None, kw_only=True)  # int64, a sequence to be produced, such as a transcript
 
     @property
     @abstractmethod
@@ -124,8 +168,8 @@ class Batch:
         return replace(self, **moved)
 
     def pin_memory(self) -> Self:
-        tensors = {f.name: v for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)}
-        return replace(self, **{name: tensor.pin_memory() for name, tensor in tensors.items()})
+        found = {f.name: v for f in fields(self) if isinstance(v := getattr(self, f.name), (Tensor, Ragged))}
+        return replace(self, **{name: value.pin_memory() for name, value in found.items()})
 
 
 @dataclass(frozen=True)
@@ -268,6 +312,35 @@ class ImageBatch(Batch):
 
 
 @dataclass
+class SpeechBatch(Batch):
+    """Recordings as waveforms, laid end to end.
+
+    Args:
+        waveforms: (S,) float32 between -1 and 1, of all recordings.
+        lengths: samples of each recording.
+        sample_rate: samples a second.
+    """
+
+    waveforms: Tensor
+    lengths: tuple[int, ...]
+    sample_rate: int
+
+    @property
+    def num_examples(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def num_units(self) -> int:
+        return len(self.waveforms)
+
+    def padded(self) -> Tensor:
+        """(B, longest) the recordings side by side, zeros after their ends."""
+        if len(set(self.lengths)) == 1:
+            return self.waveforms.unflatten(0, (len(self.lengths), -1))
+        return torch.nn.utils.rnn.pad_sequence(list(self.waveforms.split(self.lengths)), batch_first=True)
+
+
+@dataclass
 class UnitBatch(Batch):
     """Units that are vectors already: `units` (U, D) with their `boundaries`, for decoders on top of an encoder."""
 
@@ -354,6 +427,14 @@ class Encoder(Part):
         """Where the units of a batch will stand, for objectives that choose among them before they are computed."""
         raise ValueError(f"{type(self).__name__} cannot say where its units stand before it computes them, which"
                          " objectives that hide units ask for; use an encoder that can, such as Transformer")  # fmt: skip
+
+    def features(self, inputs: Batch) -> UnitBatch:
+        """What the front end makes of a batch before anything is masked; `forward` takes it in place of the batch.
+
+        For objectives that predict or alter it (latents of a waveform, frames or patches of a spectrogram).
+        """
+        raise ValueError(f"{type(self).__name__} has no front end whose features could be predicted or altered, which this"
+                         " objective asks for; use an encoder with one, such as Wav2Vec2")  # fmt: skip
 
     def token_table(self) -> Tensor:
         """(V, D) input embeddings, for heads that are tied to them."""

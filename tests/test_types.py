@@ -1,8 +1,9 @@
 """Layouts: boundaries, positions, and what is left of them when units are left out."""
 
+import pytest
 import torch
 
-from lit_pretrain.types import Layout, TextBatch
+from lit_pretrain.types import Layout, Ragged, SpeechBatch, TextBatch
 
 
 def test_boundaries():
@@ -22,3 +23,21 @@ def test_a_batch_moves_and_keeps_its_prefix():
     batch = TextBatch(torch.arange(3), (1, 2), prefix=(1, 1), labels=torch.tensor([0, 1]))
     assert batch.to("meta").tokens.is_meta and batch.to("meta").labels.is_meta and batch.lengths == (1, 2)
     assert batch.layout.prefix == (1, 1)
+
+
+def test_numbers_are_laid_over_units():
+    labels = Ragged(torch.tensor([7, 8, 5, 6, 4]), (2, 3))
+    assert labels.at(Layout((4, 3))).tolist() == [7, 7, 8, 8, 5, 6, 4]  # repeated, or one each
+    assert labels.at(Layout((2, 2), leading=1)).tolist() == [-1, 8, -1, 6]  # the middle of what is left
+    assert labels.to("meta").values.is_meta and [x.tolist() for x in labels.split()] == [[7, 8], [5, 6, 4]]
+    with pytest.raises(ValueError, match="none of the numbers"):
+        Ragged(torch.tensor([1]), (1, 0)).at(Layout((1, 1)))
+    with pytest.raises(ValueError, match="left out"):
+        labels.at(Layout((2, 2)).keep(torch.tensor([True, False, True, True])))
+
+
+def test_recordings_side_by_side():
+    batch = SpeechBatch(torch.arange(5.0), (2, 3), 8000, target=Ragged(torch.tensor([3, 1, 2]), (1, 2)))
+    assert batch.padded().tolist() == [[0, 1, 0], [2, 3, 4]] and batch.num_units == 5
+    assert batch.to("meta").target.values.is_meta
+    assert SpeechBatch(torch.arange(4.0), (2, 2), 8000).padded().tolist() == [[0, 1], [2, 3]]

@@ -17,7 +17,7 @@ from lit_pretrain.nn.norm.base import Norm
 from lit_pretrain.nn.pooling.base import Pooling
 from lit_pretrain.nn.pooling.mean import Mean
 from lit_pretrain.nn.position.base import Position
-from lit_pretrain.types import Batch, Encoded, Encoder, Layout
+from lit_pretrain.types import Batch, Encoded, Encoder, Layout, UnitBatch
 
 
 class Transformer(Encoder):
@@ -100,6 +100,10 @@ class Transformer(Encoder):
 
     def layout(self, inputs: Batch) -> Layout:
         return self.embedding.layout(inputs)
+
+    def features(self, inputs: Batch) -> UnitBatch:
+        found = self.embedding.features(inputs)
+        return super().features(inputs) if found is None else found
 
     def token_table(self) -> Tensor:
         table = self.embedding.token_table()

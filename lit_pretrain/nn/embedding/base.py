@@ -5,7 +5,7 @@ from abc import abstractmethod
 from torch import Tensor, nn
 
 from lit_pretrain.part import Part
-from lit_pretrain.types import Batch, Layout
+from lit_pretrain.types import Batch, Layout, UnitBatch
 
 
 class Embedding(Part):
@@ -23,6 +23,10 @@ class Embedding(Part):
     def layout(self, inputs: Batch) -> Layout:
         """Where the units of a batch stand; that of the batch itself unless the embedding changes it."""
         return inputs.layout
+
+    def features(self, inputs: Batch) -> UnitBatch | None:
+        """What stands before the projection into the network, where there is a front end (see `FrontEnd`)."""
+        return None
 
     def token_table(self) -> nn.Parameter | None:
         """(V, D) the table of input embeddings, where there is one."""
