@@ -9,21 +9,15 @@ import numpy as np
 import torch
 
 from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.datamodules.draws import run_seed
 from lit_pretrain.datamodules.loader import ResumableLoader
 from lit_pretrain.datamodules.order import balanced, of_rank
+from lit_pretrain.datamodules.split import SPLITS
+from lit_pretrain.datamodules.unreadable import UnreadableSamples, limit_of
 from lit_pretrain.datamodules.vision.decode import Decoder
 from lit_pretrain.datamodules.vision.resampling import SquareRoot
-from lit_pretrain.datamodules.vision.samples import (
-    Collate,
-    Collated,
-    Decoded,
-    Finish,
-    Preparation,
-    Samples,
-    run_seed,
-)
-from lit_pretrain.datamodules.vision.source.base import SPLITS, Images, Source
-from lit_pretrain.datamodules.vision.unreadable import UnreadableImages, limit_of
+from lit_pretrain.datamodules.vision.samples import Collate, Collated, Decoded, Finish, Preparation, Samples
+from lit_pretrain.datamodules.vision.source.base import Images, Source
 from lit_pretrain.datamodules.vision.views import View
 from lit_pretrain.types import ImageBatch, Pixels
 
@@ -81,7 +75,7 @@ class VisionDataModule(DataModule):
         self.max_unreadable, self.max_pixels, self.drop_last = max_unreadable, max_pixels, drop_last
         self.resampling = resampling
         self._images: dict[str, Images] = {}
-        self._unreadable: dict[str, UnreadableImages] = {}
+        self._unreadable: dict[str, UnreadableSamples] = {}
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -159,7 +153,9 @@ class VisionDataModule(DataModule):
         views = ([self.labelled_view or CLEAN] if shuffle else [CLEAN]) if labelled else self.views
         rank, world = (0, 1) if labelled else self._ranks()
         allowed = limit_of(self.max_unreadable, len(images))
-        collate, attach = self._finishing(views, self._unreadable.setdefault(split, UnreadableImages(split, allowed)))
+        collate, attach = self._finishing(
+            views, self._unreadable.setdefault(split, UnreadableSamples("images", split, allowed))
+        )
         drop_last = self.drop_last and shuffle and not labelled
         resampling = self.resampling if shuffle and not labelled else None
         if resampling is not None and images.tags is None:
@@ -204,7 +200,7 @@ class VisionDataModule(DataModule):
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
 
     def _finishing(
-        self, views: list[View], met: UnreadableImages
+        self, views: list[View], met: UnreadableSamples
     ) -> tuple[Collate, Callable[[Collated], ImageBatch | None]]:
         """The second half of the work, in the workers or on the trainer's device; unreadable images end up in `met`."""
         finish, device = Finish(views, self.pixels), self._device

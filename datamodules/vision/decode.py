@@ -8,21 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from lit_pretrain.datamodules.unreadable import Unreadable, reason
+
 SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 GREY = ("1", "L", "LA", "La", *SIXTEEN_BITS)
-
-
-class Unreadable(Exception):
-    """An image that cannot be decoded.
-
-    Args:
-        name: what the source calls it.
-        reason: what is wrong with it.
-    """
-
-    def __init__(self, name: str, reason: str):
-        super().__init__(name, reason)
-        self.name, self.reason = name, reason
 
 
 @dataclass(frozen=True)
@@ -72,8 +61,3 @@ class Decoder:
             image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
         array = np.array(image.convert("L" if channels == 1 else "RGB"))
         return array.reshape(*array.shape[:2], channels)
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, in one line without tabs."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -3,7 +3,6 @@
 Legend: B images, C channels, H rows, W columns, N images of the split.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -13,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as F
 
+from lit_pretrain.datamodules.draws import fold, run_seed
+from lit_pretrain.datamodules.unreadable import Unreadable
 from lit_pretrain.datamodules.vision.colour import grey
-from lit_pretrain.datamodules.vision.decode import Unreadable
-from lit_pretrain.datamodules.vision.draws import fold
 from lit_pretrain.datamodules.vision.source.base import Arrays, Images
 from lit_pretrain.datamodules.vision.views import View
 from lit_pretrain.types import ImageBatch, Pixels
@@ -160,11 +159,6 @@ def stacked(prepared: list[tuple[list[Tensor], list[Tensor]]]) -> tuple[Tensor |
             raise ValueError(f"a view's transforms give images of different sizes, such as {sorted(sizes)[:2]}: add"
                              " RandomResizedCrop or CenterCrop to them, or set the view's size")  # fmt: skip
     return (base[0] if base else None), [torch.stack(images) for images in zip(*own, strict=True)]
-
-
-def run_seed() -> int:
-    """Read when it is needed and not in advance: seed_everything may come after the datamodule."""
-    return int(os.environ.get("PL_GLOBAL_SEED", "0"))
 
 
 class Finish:

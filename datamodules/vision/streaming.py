@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from lit_pretrain.datamodules.draws import fold, run_seed
+from lit_pretrain.datamodules.split import SPLITS
+from lit_pretrain.datamodules.unreadable import AT_LEAST, NAMED, Unreadable, UnreadableSamples, limit_of
 from lit_pretrain.datamodules.vision.datamodule import VisionDataModule
-from lit_pretrain.datamodules.vision.decode import Decoder, Unreadable
-from lit_pretrain.datamodules.vision.draws import fold
-from lit_pretrain.datamodules.vision.samples import Collate, Collated, Decoded, Preparation, run_seed, stacked
-from lit_pretrain.datamodules.vision.source.base import SPLITS
+from lit_pretrain.datamodules.vision.decode import Decoder
+from lit_pretrain.datamodules.vision.samples import Collate, Collated, Decoded, Preparation, stacked
 from lit_pretrain.datamodules.vision.source.shards import Member, Members, Shards
-from lit_pretrain.datamodules.vision.unreadable import AT_LEAST, NAMED, UnreadableImages, limit_of
 from lit_pretrain.datamodules.vision.views import View
 from lit_pretrain.types import ImageBatch
 
@@ -116,7 +116,7 @@ class StreamLoader:
         self.rank, self.world_size = data._ranks()
         self.steps, self.batch_size, self.max_unreadable = data.steps_per_epoch, data.batch_size, data.max_unreadable
         self.num_workers, self.pin_memory = data.num_workers, data._device.type == "cuda"
-        self.unreadable = UnreadableImages("train", AT_LEAST)
+        self.unreadable = UnreadableSamples("images", "train", AT_LEAST)
         collate, self.attach = data._finishing(data.views, self.unreadable)
         self.stream = Stream(data, collate, self.rank, self.world_size)
         self.delivered = 0  # batches, over all epochs

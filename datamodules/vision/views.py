@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lit_pretrain.datamodules.draws import Draws
 from lit_pretrain.datamodules.vision.augment.base import Augmentation
 from lit_pretrain.datamodules.vision.augment.resample import resize
-from lit_pretrain.datamodules.vision.draws import Draws
 from lit_pretrain.part import Recorded
 
 

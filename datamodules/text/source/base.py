@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from lit_pretrain.part import Recorded
 
-SPLITS = ("train", "validation", "test")
-
 
 class Document(NamedTuple):
     """A text and, where the source has one, its label."""

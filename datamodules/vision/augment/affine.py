@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from lit_pretrain.datamodules.draws import Draws
 from lit_pretrain.datamodules.vision.augment.base import Augmentation
-from lit_pretrain.datamodules.vision.draws import Draws
 
 
 class Affine(Augmentation):

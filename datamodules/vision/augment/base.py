@@ -7,7 +7,7 @@ from abc import abstractmethod
 
 from torch import Tensor
 
-from lit_pretrain.datamodules.vision.draws import Draws
+from lit_pretrain.datamodules.draws import Draws
 from lit_pretrain.part import Recorded
 
 

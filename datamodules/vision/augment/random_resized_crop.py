@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
+from lit_pretrain.datamodules.draws import Draws
 from lit_pretrain.datamodules.vision.augment.base import Augmentation
 from lit_pretrain.datamodules.vision.augment.resample import resized_crop
-from lit_pretrain.datamodules.vision.draws import Draws
 
 TRIES = 10  # as torchvision: rectangles that are drawn until one fits into the image
 

@@ -5,8 +5,9 @@ from functools import cached_property
 import numpy as np
 from sklearn.datasets import load_digits
 
+from lit_pretrain.datamodules.split import digest
 from lit_pretrain.datamodules.vision.decode import Decoder
-from lit_pretrain.datamodules.vision.source.base import Arrays, Source, digest
+from lit_pretrain.datamodules.vision.source.base import Arrays, Source
 
 SIZES = {"train": 1200, "validation": 297, "test": 300}
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -6,8 +6,10 @@ from pathlib import Path
 import datasets
 import numpy as np
 
-from lit_pretrain.datamodules.vision.decode import Decoder, Unreadable
-from lit_pretrain.datamodules.vision.source.base import Images, Source, digest, held_out, no_images, numbered
+from lit_pretrain.datamodules.split import digest, held_out, numbered
+from lit_pretrain.datamodules.unreadable import Unreadable
+from lit_pretrain.datamodules.vision.decode import Decoder
+from lit_pretrain.datamodules.vision.source.base import Images, Source, no_images
 from lit_pretrain.datamodules.vision.source.tags import tag_matrix, tag_names_of
 
 

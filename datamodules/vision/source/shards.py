@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lit_pretrain.datamodules.vision.decode import Decoder, Unreadable, reason
-from lit_pretrain.datamodules.vision.source.base import Images, Source, digest, no_images
+from lit_pretrain.datamodules.split import digest
+from lit_pretrain.datamodules.unreadable import Unreadable, reason
+from lit_pretrain.datamodules.vision.decode import Decoder
+from lit_pretrain.datamodules.vision.source.base import Images, Source, no_images
 from lit_pretrain.datamodules.vision.source.tags import tag_matrix
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "avif")

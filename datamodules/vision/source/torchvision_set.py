@@ -8,8 +8,10 @@ import numpy as np
 import torchvision
 from torchvision.datasets import VisionDataset
 
-from lit_pretrain.datamodules.vision.decode import Decoder, Unreadable, reason
-from lit_pretrain.datamodules.vision.source.base import Arrays, Images, Source, digest, held_out, no_images
+from lit_pretrain.datamodules.split import digest, held_out
+from lit_pretrain.datamodules.unreadable import Unreadable, reason
+from lit_pretrain.datamodules.vision.decode import Decoder
+from lit_pretrain.datamodules.vision.source.base import Arrays, Images, Source, no_images
 
 
 class TorchvisionSet(Source):

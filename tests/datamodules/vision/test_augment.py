@@ -4,6 +4,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as F
 
+from lit_pretrain.datamodules.draws import Draws, fold, mix
 from lit_pretrain.datamodules.vision.augment.affine import Affine
 from lit_pretrain.datamodules.vision.augment.color_jitter import ColorJitter, brighter, contrasted, hue_shifted, saturated
 from lit_pretrain.datamodules.vision.augment.gaussian_blur import GaussianBlur, blur
@@ -12,7 +13,6 @@ from lit_pretrain.datamodules.vision.augment.horizontal_flip import HorizontalFl
 from lit_pretrain.datamodules.vision.augment.random_resized_crop import RandomResizedCrop
 from lit_pretrain.datamodules.vision.augment.resample import resize, resized_crop
 from lit_pretrain.datamodules.vision.augment.solarize import Solarize
-from lit_pretrain.datamodules.vision.draws import Draws, fold, mix
 
 EVERY = [RandomResizedCrop(), Affine(), ColorJitter(), GaussianBlur(), HorizontalFlip(), Solarize(), Grayscale()]
 by_name = pytest.mark.parametrize("change", EVERY, ids=lambda a: type(a).__name__)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lit_pretrain.datamodules.vision.decode import Decoder, Unreadable
+from lit_pretrain.datamodules.unreadable import Unreadable
+from lit_pretrain.datamodules.vision.decode import Decoder
 
 ODD = ("grey", "cmyk", "single", "rgba", "deep", "palette")  # these can be read
 

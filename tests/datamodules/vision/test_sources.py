@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from torchvision.datasets import STL10, EuroSAT
 
-from lit_pretrain.datamodules.vision.decode import Decoder, Unreadable
+from lit_pretrain.datamodules.unreadable import Unreadable
+from lit_pretrain.datamodules.vision.decode import Decoder
 from lit_pretrain.datamodules.vision.source.base import Arrays
 from lit_pretrain.datamodules.vision.source.digits import NAMES, PROPERTIES, Digits
 from lit_pretrain.datamodules.vision.source.folder import Folder

@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
+from lit_pretrain.datamodules.unreadable import Unreadable
 from lit_pretrain.datamodules.vision.augment.affine import Affine
 from lit_pretrain.datamodules.vision.datamodule import VisionDataModule
-from lit_pretrain.datamodules.vision.decode import Unreadable
 from lit_pretrain.datamodules.vision.source import shards as shards_file
 from lit_pretrain.datamodules.vision.source.shards import Shards
 from lit_pretrain.datamodules.vision.streaming import PLACES, StreamingVisionDataModule

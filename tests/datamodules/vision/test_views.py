@@ -7,8 +7,8 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
+from lit_pretrain.datamodules.draws import fold
 from lit_pretrain.datamodules.vision.augment.random_resized_crop import RandomResizedCrop
-from lit_pretrain.datamodules.vision.draws import fold
 from lit_pretrain.datamodules.vision.views import View
 from lit_pretrain.part import build, spec
 

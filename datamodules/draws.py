@@ -4,6 +4,8 @@ The generator is splitmix64 used as a hash: number k of a sample is mix(seed + (
 wrap around. Legend: B samples.
 """
 
+import os
+
 import torch
 from torch import Tensor
 
@@ -55,3 +57,8 @@ class Draws:
     def between(self, low: float, high: float) -> Tensor:
         """(B,) float32 in [low, high)."""
         return low + (high - low) * self.uniform(1)[:, 0]
+
+
+def run_seed() -> int:
+    """Read when it is needed and not in advance: seed_everything may come after the datamodule."""
+    return int(os.environ.get("PL_GLOBAL_SEED", "0"))

@@ -1,29 +1,43 @@
-"""The images that could not be decoded: counted, named in a file, and too many of them stop the run."""
+"""What could not be read: counted, named in a file, and too many of it stops the run."""
 
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-NAMED = 10  # images that a message names
-AT_LEAST = 10  # unreadable images that a share always allows
+NAMED = 10  # samples that a message names
+AT_LEAST = 10  # unreadable samples that a share always allows
 FILE = "unreadable.txt"
 
 
-class UnreadableImages:
-    """The unreadable images of a split that have been met.
+class Unreadable(Exception):
+    """A sample that cannot be decoded.
 
     Args:
+        name: what the source calls it.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, name: str, reason: str):
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+
+class UnreadableSamples:
+    """The unreadable samples of a split that have been met.
+
+    Args:
+        what: what a message calls them, such as "images".
         split: for the messages.
         limit: the most that may be met.
     """
 
-    def __init__(self, split: str, limit: int):
-        self.split, self.limit = split, limit
+    def __init__(self, what: str, split: str, limit: int):
+        self.what, self.split, self.limit = what, split, limit
         self.reasons: dict[str, str] = {}  # by name
         self._warned = False
 
     def meet(self, found: Iterable[tuple[str, str]], folder: Path | None) -> None:
-        """Note images, each (name, reason), and append those that are new to the file in `folder`.
+        """Note samples, each (name, reason), and append those that are new to the file in `folder`.
 
         Raises:
             ValueError: more than `limit` have been met.
@@ -38,19 +52,19 @@ class UnreadableImages:
         count, first = len(self.reasons), self._first()
         if count > self.limit:
             raise ValueError(
-                f"{count} images of {self.split!r} are unreadable, more than the {self.limit} that max_unreadable allows."
-                f" Mend or remove them, or raise max_unreadable{where}. The first:\n{first}"
+                f"{count} {self.what} of {self.split!r} are unreadable, more than the {self.limit} that max_unreadable"
+                f" allows. Mend or remove them, or raise max_unreadable{where}. The first:\n{first}"
             )
         if not self._warned:
             self._warned = True
-            warnings.warn(f"images of {self.split!r} are unreadable and are left out{where}:\n{first}", stacklevel=2)
+            warnings.warn(f"{self.what} of {self.split!r} are unreadable and are left out{where}:\n{first}", stacklevel=2)
 
     def _first(self) -> str:
         return "\n".join(f"  {name}: {reason}" for name, reason in list(self.reasons.items())[:NAMED])
 
 
 def limit_of(allowed: int | float, count: int) -> int:
-    """How many of `count` images may be unreadable: a number, or a share of them."""
+    """How many of `count` samples may be unreadable: a number, or a share of them."""
     return allowed if isinstance(allowed, int) else max(AT_LEAST, int(allowed * count))
 
 
@@ -61,3 +75,8 @@ def _append(file: Path, new: dict[str, str]) -> None:
     lines = (f"{name}\t{reason}" for name, reason in new.items())
     with open(file, "a") as out:
         out.writelines(f"{line}\n" for line in lines if line not in old)
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in one line without tabs."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
