@@ -1,6 +1,8 @@
-"""Which examples a rank and a labelled view get: pure functions."""
+"""Which examples make a batch, in which order, and which of them a rank and a labelled view get: pure functions."""
 
 import numpy as np
+
+WINDOW = 100  # batches whose examples are sorted together by `bucket`
 
 
 def of_rank(batches: list[list[int]], rank: int, world_size: int) -> list[list[int]]:
@@ -26,3 +28,47 @@ def balanced(labels: np.ndarray, limit: int, seed: int) -> np.ndarray:
         own = order[labels[order] == label]
         turn[own] = np.arange(len(own))
     return np.sort(order[np.argsort(turn[order], kind="stable")][:limit])
+
+
+def by_budget(lengths: np.ndarray, order: np.ndarray, budget: float) -> list[list[int]]:
+    """Cut `order` into batches of at most `budget` units (one example at least)."""
+    ends = np.cumsum(lengths[order])
+    batches, start = [], 0
+    while start < len(order):
+        before = ends[start - 1] if start else 0
+        stop = max(int(np.searchsorted(ends, before + budget, side="right")), start + 1)
+        batches.append(order[start:stop].tolist())
+        start = stop
+    return batches
+
+
+def plan(
+    lengths: np.ndarray,
+    budget: float,
+    *,
+    shuffle: bool,
+    bucket: bool,
+    seed: int,
+    epoch: int,
+    draws: np.ndarray | None = None,
+) -> list[list[int]]:
+    """The batches of an epoch, over all ranks, by a budget of units.
+
+    Args:
+        lengths: (N,) units of each example.
+        budget: of a batch.
+        shuffle: a new order each epoch; otherwise that of the source.
+        bucket: put examples of similar length together.
+        draws: (M,) the examples of this epoch, some more than once; None: each once.
+    """
+    order = np.arange(len(lengths)) if draws is None else draws
+    if not shuffle:
+        return by_budget(lengths, order, budget)
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(order)
+    if not bucket:
+        return by_budget(lengths, order, budget)
+    window = max(1, int(WINDOW * budget / max(1.0, lengths.mean())))
+    parts = [part[np.argsort(lengths[part], kind="stable")] for part in np.split(order, range(window, len(order), window))]
+    batches = by_budget(lengths, np.concatenate(parts), budget)
+    return [batches[i] for i in rng.permutation(len(batches))]

@@ -10,9 +10,8 @@ from torch.utils.data import Dataset
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.loader import ResumableLoader
-from lit_pretrain.datamodules.order import balanced, of_rank
+from lit_pretrain.datamodules.order import balanced, of_rank, plan
 from lit_pretrain.datamodules.split import SPLITS
-from lit_pretrain.datamodules.text.order import plan
 from lit_pretrain.datamodules.text.source.base import Source
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
 from lit_pretrain.datamodules.text.tokens import FORMAT, Tokens, cache_folder, tokenise

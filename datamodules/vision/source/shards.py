@@ -1,32 +1,19 @@
-"""Tar shards of the webdataset layout, on disk or on a web server."""
+"""Images in tar shards of the webdataset layout."""
 
-import glob
-import http.client
 import json
-import re
-import tarfile
-import time
-import urllib.request
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
 from lit_pretrain.datamodules.split import digest
+from lit_pretrain.datamodules.tar import Entry, class_number, entries, expanded
 from lit_pretrain.datamodules.unreadable import Unreadable, reason
 from lit_pretrain.datamodules.vision.decode import Decoder
 from lit_pretrain.datamodules.vision.source.base import Images, Source, no_images
 from lit_pretrain.datamodules.vision.source.tags import tag_matrix
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "avif")
-ATTEMPTS = 3  # to read on in a shard after a failure
-PAUSE = 1.0  # seconds before the next attempt, twice as long each time
-TIMEOUT = 60  # seconds without an answer from a server
-BRACES = re.compile(r"\{([^{}]*)\}")
-BROKEN = (OSError, tarfile.TarError, EOFError, zlib.error, http.client.HTTPException)
 
 
 @dataclass
@@ -99,54 +86,31 @@ class Shards(Source):
             ValueError: a path matches nothing.
         """
         if split not in self._found:
-            given = self.given[split] or []
-            self._found[split] = [s for name in ([given] if isinstance(given, str) else given) for s in _expanded(name)]
+            self._found[split] = expanded(self.given[split] or [])
         return self._found[split]
 
     def members(self, shard: str, first: int = 0) -> Iterator[tuple[int, Member]]:
-        """Samples of a shard from number `first` on, each with its number; after a failure it is opened again.
+        """Samples of a shard from number `first` on, each with its number.
 
         Raises:
             ValueError: it cannot be read, its index of files is damaged, or a label is not what `class_names` says.
         """
-        failures = 0
-        while True:
-            try:
-                for number, files in islice(enumerate(_grouped(shard)), first, None):
-                    yield number, self._member(f"{shard}/{files[0][0]}", files)
-                    first, failures = number + 1, 0
-                return
-            except BROKEN as error:
-                failures += 1
-                if failures == ATTEMPTS or not _remote(shard):
-                    raise ValueError(f"shard {shard} cannot be read after {first} samples ({reason(error)}): fetch or pack"
-                                     " it again, or leave it out") from error  # fmt: skip
-                time.sleep(PAUSE * 2 ** (failures - 1))
+        for number, entry in entries(shard, first):
+            yield number, self._member(entry)
 
-    def _member(self, name: str, files: list[tuple[str, str, bytes]]) -> Member:
-        member = Member(name)
-        for _, ending, content in files:
+    def _member(self, entry: Entry) -> Member:
+        member, name = Member(entry.name), entry.name
+        for ending, content in entry.files.items():
             if ending in IMAGES:
                 member.image = content
             elif ending == "cls" and self.class_names:
-                member.label = self._label(name, content)
+                member.label = class_number(name, content, self.class_names)
             elif ending == "json" and self.tag_names:
                 try:
                     member.tags = [str(tag) for tag in json.loads(content).get("tags") or ()]
                 except (ValueError, AttributeError, TypeError) as error:
                     raise ValueError(f"{name}.json is no object with a list of tags ({reason(error)})") from error
         return member
-
-    def _label(self, name: str, content: bytes) -> int:
-        try:
-            label = int(content)
-        except ValueError:
-            label = len(self.class_names)
-        if not 0 <= label < len(self.class_names):
-            raise ValueError(
-                f"{name}.cls holds {content[:20]!r}; the {len(self.class_names)} class_names have numbers from 0"
-            )
-        return label
 
 
 class Members(Images):
@@ -172,76 +136,3 @@ class Members(Images):
 
     def name(self, i: int) -> str:
         return self.members[i].name
-
-
-class Stream:
-    """A file or an answer of a server, read from the front to the back.
-
-    Args:
-        shard: path or address.
-    """
-
-    def __init__(self, shard: str):
-        self.file = urllib.request.urlopen(shard, timeout=TIMEOUT) if _remote(shard) else open(shard, "rb")  # noqa: SIM115, see __exit__
-        self._last = b""
-
-    def __enter__(self) -> "Stream":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.file.close()
-
-    def read(self, size: int) -> bytes:
-        content = self.file.read(size)
-        self._last = (self._last + content)[-tarfile.BLOCKSIZE :]
-        return content
-
-    def tail(self) -> bytes:
-        """The last block of a tar file, after what is left has been read."""
-        while self.read(2**16):
-            pass
-        return self._last
-
-
-def _grouped(shard: str) -> Iterator[list[tuple[str, str, bytes]]]:
-    """The files of each sample, each (common name, ending, content), read from the front to the back."""
-    files: list[tuple[str, str, bytes]] = []
-    with Stream(shard) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
-        for info in archive:
-            folder, _, file = info.name.rpartition("/")
-            stem, _, ending = file.partition(".")
-            if not info.isfile() or not stem:
-                continue
-            name = f"{folder}/{stem}" if folder else stem
-            if files and files[0][0] != name:
-                yield files
-                files = []
-            files.append((name, ending.lower(), archive.extractfile(info).read()))
-            archive.members = []  # tarfile would remember them all
-        end = stream.tail()
-        if shard.endswith(".tar") and end.strip(b"\0"):  # tarfile takes the lack of an end for the end
-            raise EOFError("it has no end")
-    if files:
-        yield files
-
-
-def _remote(shard: str) -> bool:
-    return shard.startswith(("http://", "https://"))
-
-
-def _expanded(name: str) -> list[str]:
-    """Braces, then wildcards."""
-    if found := BRACES.search(name):
-        span = re.fullmatch(r"(\d+)\.\.(\d+)", found[1])
-        if span:
-            width = len(span[1]) if span[1].startswith("0") else 0
-            inside = [str(k).zfill(width) for k in range(int(span[1]), int(span[2]) + 1)]
-        else:
-            inside = found[1].split(",")
-        return [s for part in inside for s in _expanded(name[: found.start()] + part + name[found.end() :])]
-    if _remote(name):
-        return [name]
-    paths = sorted(glob.glob(str(Path(name).expanduser()), recursive=True))
-    if not paths:
-        raise ValueError(f"shards: {name!r} matches nothing")
-    return paths

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from lit_pretrain.datamodules.order import balanced, of_rank
+from lit_pretrain.datamodules.order import balanced, of_rank, plan
 from lit_pretrain.datamodules.text.datamodule import TextDataModule
-from lit_pretrain.datamodules.text.order import plan
 from lit_pretrain.datamodules.text.source.base import Document, Source
 from lit_pretrain.datamodules.text.source.files import Files
 from lit_pretrain.datamodules.text.source.standard_library import StandardLibrary

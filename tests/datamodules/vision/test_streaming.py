@@ -13,10 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
+from lit_pretrain.datamodules import tar
 from lit_pretrain.datamodules.unreadable import Unreadable
 from lit_pretrain.datamodules.vision.augment.affine import Affine
 from lit_pretrain.datamodules.vision.datamodule import VisionDataModule
-from lit_pretrain.datamodules.vision.source import shards as shards_file
 from lit_pretrain.datamodules.vision.source.shards import Shards
 from lit_pretrain.datamodules.vision.streaming import PLACES, StreamingVisionDataModule
 from lit_pretrain.datamodules.vision.views import View
@@ -120,7 +120,7 @@ def test_shards_in_memory(folder):
 
 
 def test_a_server_gives_the_same_and_a_lost_connection_is_taken_up_again(folder, server, monkeypatch):
-    monkeypatch.setattr(shards_file, "PAUSE", 0.0)
+    monkeypatch.setattr(tar, "PAUSE", 0.0)
     local, remote = Shards(f"{folder}/train-{{00..03}}.tar"), Shards(f"{server.address}/train-{{00..03}}.tar")
     server.failures = 2  # of three attempts
     found, expected = remote.images("train"), local.images("train")
