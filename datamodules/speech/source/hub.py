@@ -1,0 +1,137 @@
+"""Audio columns of Hugging Face `datasets`, on the hub or on disk."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+
+from lit_pretrain.datamodules.speech.decode import Decoder
+from lit_pretrain.datamodules.speech.source.base import NoRecordings, Recordings, Source
+from lit_pretrain.datamodules.split import digest, held_out, numbered
+from lit_pretrain.datamodules.unreadable import Unreadable, reason
+
+
+class Hub(Source):
+    """A data set by its name on the hub, or a folder that `save_to_disk` wrote. Code of a data set is never run.
+
+    A folder that holds one data set without splits serves as `train`; set `test` to None then.
+
+    Args:
+        name: name on the hub, or folder.
+        config: configuration of the data set; None: its only one.
+        audio_field, label_field, text_field: columns.
+        seconds_field: the column with the length in seconds; None: all headers are read once.
+        train, validation, test: its names of the splits; None: it has no such split.
+        validation_fraction: without `validation`, this share of the training recordings.
+        revision: of the data set, to fix its content.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: str | None = None,
+        *,
+        audio_field: str = "audio",
+        label_field: str | None = None,
+        text_field: str | None = None,
+        seconds_field: str | None = None,
+        train: str = "train",
+        validation: str | None = None,
+        test: str | None = "test",
+        validation_fraction: float = 0.0,
+        revision: str | None = None,
+    ):
+        self.name, self.config, self.revision, self.validation_fraction = name, config, revision, validation_fraction
+        self.audio_field, self.label_field, self.text_field = audio_field, label_field, text_field
+        self.seconds_field = seconds_field
+        self.splits = {"train": train, "validation": validation, "test": test}
+        self._loaded: dict[str, datasets.Dataset] = {}
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        if self.label_field is None:
+            return ()
+        rows = self._load("train")
+        names = getattr(rows.features[self.label_field], "names", None)
+        return tuple(names or sorted({str(x) for x in rows.unique(self.label_field) if x is not None}))
+
+    def recordings(self, split: str, decoder: Decoder = Decoder()) -> Recordings:
+        rows = self._rows(split)
+        return NoRecordings() if rows is None else Rows(self, rows, decoder)
+
+    def fingerprint(self, split: str) -> str:
+        rows = self._rows(split)
+        fields = (self.audio_field, self.label_field, self.text_field)
+        return digest(split, fields, "" if rows is None else rows._fingerprint)
+
+    def _rows(self, split: str) -> datasets.Dataset | None:
+        """All columns of a split, the audio undecoded."""
+        cut = split != "test" and self.validation_fraction > 0 and self.splits["validation"] is None
+        if self.splits[split] is None and not cut:
+            return None
+        rows = self._load("train" if cut else split)
+        return rows.select(held_out(len(rows), self.validation_fraction, split)) if cut else rows
+
+    def _load(self, split: str) -> datasets.Dataset:
+        """Raises ValueError: there is no such data set, split or column."""
+        if split not in self._loaded:
+            try:
+                if Path(self.name).expanduser().is_dir() and (Path(self.name).expanduser() / "state.json").exists():
+                    rows = datasets.load_from_disk(str(Path(self.name).expanduser()))
+                elif (Path(self.name).expanduser() / "dataset_dict.json").exists():
+                    rows = datasets.load_from_disk(str(Path(self.name).expanduser()))[self.splits[split]]
+                else:
+                    rows = datasets.load_dataset(self.name, self.config, split=self.splits[split], revision=self.revision)
+            except Exception as error:  # of the hub, the network or the folder
+                raise ValueError(f"split {self.splits[split]!r} of {self.name!r} cannot be had ({reason(error)})") from error
+            for field in (self.audio_field, self.label_field, self.text_field, self.seconds_field):
+                if field is not None and field not in rows.features:
+                    raise ValueError(f"{self.name}: no column {field!r}; it has {', '.join(rows.features)}")
+            self._loaded[split] = rows.cast_column(self.audio_field, datasets.Audio(decode=False))
+        return self._loaded[split]
+
+
+class Rows(Recordings):
+    """Recordings of a data set, undecoded.
+
+    Args:
+        source: knows the columns.
+        rows: of the split.
+        decoder: reads the recordings.
+    """
+
+    def __init__(self, source: Hub, rows: datasets.Dataset, decoder: Decoder):
+        self.where, self.decoder = source.name, decoder
+        self.audio = rows.select_columns([source.audio_field]).rename_column(source.audio_field, "audio")
+        if source.seconds_field is None:
+            lengths = (decoder.seconds(_file(row["audio"])) for row in self.audio)
+        else:
+            lengths = rows[source.seconds_field]
+        self.seconds = np.fromiter(lengths, np.float64, len(rows))
+        if source.label_field is not None:
+            self.labels = _labels(rows, source)
+        self.transcripts = None if source.text_field is None else tuple(rows[source.text_field])
+
+    def read(self, i: int, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
+        try:
+            file = _file(self.audio[i]["audio"])
+        except Exception as error:  # of a damaged file of the data set
+            raise Unreadable(self.name(i), reason(error)) from error
+        return self.decoder(file, self.name(i), start, seconds)
+
+    def name(self, i: int) -> str:
+        return f"{self.where}, row {i}"
+
+
+def _file(audio: dict[str, Any]) -> Path | bytes:
+    return Path(audio["path"]) if audio.get("bytes") is None else audio["bytes"]
+
+
+def _labels(rows: datasets.Dataset, source: Hub) -> np.ndarray | None:
+    values = rows[source.label_field]
+    if hasattr(rows.features[source.label_field], "names"):  # -1 in a test split whose labels are not published
+        numbers = np.array([-1 if x is None else x for x in values], np.int64)
+        return numbers if (numbers >= 0).any() else None
+    return numbered((None if x is None else str(x) for x in values), source.class_names, source.name)
