@@ -183,6 +183,12 @@ class SpeechDataModule(DataModule):
             num_workers=self.num_workers,
         )  # fmt: skip
 
+    def whole(self, split: str) -> ResumableLoader:
+        """Batches are planned by `max_seconds` none the less, so that long recordings make them larger."""
+        loader = self.loader(split, shuffle=False)
+        loader.dataset.cut = Cut()
+        return loader
+
     @property
     def _rate(self) -> int:
         if self.sample_rate is None:

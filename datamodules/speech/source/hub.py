@@ -104,9 +104,9 @@ class Rows(Recordings):
 
     def __init__(self, source: Hub, rows: datasets.Dataset, decoder: Decoder):
         self.where, self.decoder = source.name, decoder
-        self.audio = rows.select_columns([source.audio_field]).rename_column(source.audio_field, "audio")
+        self.audio, self.field = rows.select_columns([source.audio_field]), source.audio_field
         if source.seconds_field is None:
-            lengths = (decoder.seconds(_file(row["audio"])) for row in self.audio)
+            lengths = (decoder.seconds(_file(row[self.field])) for row in self.audio)
         else:
             lengths = rows[source.seconds_field]
         self.seconds = np.fromiter(lengths, np.float64, len(rows))
@@ -116,7 +116,7 @@ class Rows(Recordings):
 
     def read(self, i: int, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
         try:
-            file = _file(self.audio[i]["audio"])
+            file = _file(self.audio[i][self.field])
         except Exception as error:  # of a damaged file of the data set
             raise Unreadable(self.name(i), reason(error)) from error
         return self.decoder(file, self.name(i), start, seconds)
