@@ -4,6 +4,7 @@ Legend: N examples, K panels of each, C channels, H rows, W columns.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import numpy as np
@@ -85,6 +86,38 @@ def scatters(found: Map) -> NDArray[np.uint8]:
             colour = palette[i] if i < len(palette) else soft
             axes.scatter(x, y, s=9, color=[colour], label=name if i < len(palette) else None)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", labelcolor=soft, frameon=False)
+    ink.draw()
+    return np.asarray(ink.buffer_rgba()).copy()
+
+
+def profiles(panels: Mapping[str, Mapping[str, Sequence[float]]], places: Sequence[str]) -> NDArray[np.uint8]:
+    """Curves from 0 to 1 over named places, in panels side by side, as (rows, columns, 4) bytes on a transparent ground.
+
+    Args:
+        panels: title -> name of a curve -> one value for each place. The first of several curves is dashed and grey.
+        places: in their order, such as the layers of an encoder.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    soft, strong = "#808890", "#1f77b4"
+    width, height = 0.5 + 3.4 * len(panels), 3.6
+    figure = Figure(figsize=(width, height), dpi=80, facecolor="none")
+    ink = FigureCanvasAgg(figure)
+    # Margins in inches: a layout that is found by drawing takes longer than all the rest.
+    figure.subplots_adjust(0.5 / width, 0.9 / height, 1 - 0.1 / width, 1 - 0.3 / height, wspace=0.06)
+    every = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (title, curves) in zip(every, panels.items(), strict=True):
+        axes.set(facecolor="none", ylim=(-0.03, 1.03))
+        axes.set_title(title, color=soft, fontsize=11)
+        for i, (name, values) in enumerate(curves.items()):
+            before = i == 0 and len(curves) > 1
+            axes.plot(values, "o--" if before else "o-", color=soft if before else strong, markersize=4, label=name)
+        named = range(0, len(places), math.ceil(len(places) / 13))
+        axes.set_xticks(named, [places[i] for i in named], rotation=45, ha="right", rotation_mode="anchor")
+        axes.tick_params(colors=soft)
+        axes.spines[:].set_color(soft)
+    every[0].legend(labelcolor=soft, frameon=False)
     ink.draw()
     return np.asarray(ink.buffer_rgba()).copy()
 

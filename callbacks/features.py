@@ -3,7 +3,7 @@
 Legend: N examples, D width, U units of a batch, B examples of a batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import spec
+from lit_pretrain.types import Batch, Encoded
 
 # Features of a trainer's present step: two probes of the same examples encode them once.
 _ENCODED: WeakKeyDictionary[L.Trainer, tuple[int, dict[str, tuple[Tensor, Tensor]]]] = WeakKeyDictionary()
@@ -64,9 +65,7 @@ class LabelledView:
         return data
 
     def _gather(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str) -> tuple[Tensor, Tensor]:
-        data = self._data(trainer)
-        own = data is not trainer.datamodule and not self._ready
-        together(trainer, lambda: self._download(trainer, data) if own else None)  # the first rank before the others
+        data = self._downloaded(trainer)
         shares = together(trainer, lambda: self._share(trainer, pl_module, data, split))
         features, labels, index = (torch.cat(column) for column in zip(*shares, strict=True))
         if trainer.world_size > 1:
@@ -76,6 +75,13 @@ class LabelledView:
         if not len(labels):
             raise ValueError(f"{type(data).__name__} has no labelled examples in split {split!r}")
         return features.to(pl_module.device), labels.to(pl_module.device)
+
+    def _downloaded(self, trainer: L.Trainer) -> DataModule:
+        """The data, which the first rank downloads before the others read them. All ranks must call it."""
+        data = self._data(trainer)
+        own = data is not trainer.datamodule and not self._ready
+        together(trainer, lambda: self._download(trainer, data) if own else None)
+        return data
 
     def _download(self, trainer: L.Trainer, data: DataModule) -> None:
         if isinstance(trainer.datamodule, DataModule):
@@ -87,24 +93,31 @@ class LabelledView:
         self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What this rank's loader gives, on the host: features, labels, index."""
-        if data is not trainer.datamodule and not self._ready:
-            data.trainer = trainer
-            data.setup("fit")
-            self._ready = True
         rows = [(torch.empty(0, pl_module.encoder.dim), *torch.empty(2, 0, dtype=torch.long))]
-        for batch in data.loader(split, shuffle=False, labelled=True, limit=self.limit):
+        for batch, encoded in self._encoded(trainer, pl_module, data, split, layers=self.layer is not None):
             if batch.labels is None:
                 raise ValueError(f"{type(data).__name__} has no labels in split {split!r}: give the probe a labelled"
                                  " `data`, or leave it out")  # fmt: skip
-            if batch.index is None and trainer.world_size > 1:
-                raise ValueError(f"{type(data).__name__} must number its samples (`index`) to be probed on many ranks")
-            batch = batch.to(pl_module.device)
-            with trainer.precision_plugin.forward_context():
-                encoded = pl_module.encode(batch, layers=self.layer is not None)
             index = batch.labels if batch.index is None else batch.index
             rows.append((encoded.pool(self.layer).cpu(), batch.labels.cpu(), index.cpu()))
         features, labels, index = zip(*(rows[1:] or rows), strict=True)
         return torch.cat(features), torch.cat(labels), torch.cat(index)
+
+    def _encoded(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str, layers: bool
+    ) -> Iterator[tuple[Batch, Encoded]]:
+        """The batches of this rank's loader, on the module's device, and what the encoder makes of them."""
+        if data is not trainer.datamodule and not self._ready:
+            data.trainer = trainer
+            data.setup("fit")
+            self._ready = True
+        for batch in data.loader(split, shuffle=False, labelled=True, limit=self.limit):
+            if batch.index is None and trainer.world_size > 1:
+                raise ValueError(f"{type(data).__name__} must number its samples (`index`) to be probed on many ranks")
+            batch = batch.to(pl_module.device)
+            with trainer.precision_plugin.forward_context():
+                encoded = pl_module.encode(batch, layers=layers)
+            yield batch, encoded
 
 
 def together(trainer: L.Trainer, work: Callable[[], Any]) -> list[Any]:
