@@ -85,13 +85,15 @@ class Layout:
         """True if every example has the positions 0, 1, 2, ..."""
         return self.positions is None
 
-    def keep(self, keep: Tensor) -> "Layout":
-        """The layout of the units where `keep` (U,) bool is true, at their original positions."""
+    def keep(self, keep: Tensor, index: Tensor | None = None) -> "Layout":
+        """The layout of the units where `keep` (U,) bool is true, at their original positions; `index` holds their numbers,
+        if they are known already."""
+        index = keep if index is None else index
         prefix = None
         if self.prefix is not None:
             inside = self.position < torch.tensor(self.prefix, device=self.device)[self.example]
             prefix = self._count(keep & inside)
-        return Layout(self._count(keep), self.device, self.position[keep], prefix, self.grid, self.leading)
+        return Layout(self._count(keep), self.device, self.position[index], prefix, self.grid, self.leading)
 
     def _count(self, units: Tensor) -> tuple[int, ...]:
         """Of each example, the units where (U,) bool is true."""

@@ -86,7 +86,8 @@ class Transformer(Encoder):
             layout = cache.positions(layout)
         x = self.position.embed(x, layout)
         if keep is not None:
-            x, layout = x[keep], layout.keep(keep)
+            index = keep.nonzero()[:, 0]  # found once: each search waits for the device
+            x, layout = x[index], layout.keep(keep, index)
         x = x if self.embedding_norm is None else self.embedding_norm(x)
         x = self.dropout(x)
         x = x if self.projection is None else self.projection(x)

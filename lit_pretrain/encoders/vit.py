@@ -7,7 +7,9 @@ from lit_pretrain.nn.embedding.patch import PatchEmbedding
 from lit_pretrain.nn.embedding.units import Units
 from lit_pretrain.nn.feedforward.base import Activation
 from lit_pretrain.nn.feedforward.mlp import MLP
+from lit_pretrain.nn.init.base import Init
 from lit_pretrain.nn.init.normal import Normal
+from lit_pretrain.nn.init.xavier_uniform import XavierUniform
 from lit_pretrain.nn.mixer.attention import Attention
 from lit_pretrain.nn.norm.layer_norm import LayerNorm
 from lit_pretrain.nn.pooling.base import Pooling
@@ -34,6 +36,7 @@ class ViT(Transformer):
         eps: of the norms.
         position: where patches stand, such as `SinCos2D` or `Rotary2D`; default: learned, as in the paper.
         pooling: one vector an image; the paper's is [CLS].
+        init: all weights; N(0, 0.02²) in transformers, `XavierUniform` in MAE.
         maskable: learn a vector that replaces masked units; objectives that mask units need it.
     """
 
@@ -52,6 +55,7 @@ class ViT(Transformer):
         eps: float = 1e-12,
         position: Position | None = None,
         pooling: Pooling = First(),
+        init: Init = Normal(0.02),
         maskable: bool = False,
     ):
         embedding = PatchEmbedding(image_size, patch_size, channels, dim)
@@ -63,7 +67,7 @@ class ViT(Transformer):
             final_norm=LayerNorm(dim, eps),
             pooling=pooling,
             dropout=dropout,
-            init=Normal(0.02),
+            init=init,
             maskable=maskable,
         )
 
@@ -76,10 +80,18 @@ class ViTDecoder(Transformer):
         num_layers, num_heads: of the stack.
         hidden: inner width of the feed-forward networks; default 4 D.
         eps: of the norms.
+        init: all weights; those of MAE's published code by default.
     """
 
     def __init__(
-        self, dim: int = 512, num_layers: int = 8, num_heads: int = 16, *, hidden: int | None = None, eps: float = 1e-12
+        self,
+        dim: int = 512,
+        num_layers: int = 8,
+        num_heads: int = 16,
+        *,
+        hidden: int | None = None,
+        eps: float = 1e-12,
+        init: Init = XavierUniform(),
     ):
         super().__init__(
             Units(dim),
@@ -88,7 +100,7 @@ class ViTDecoder(Transformer):
             SinCos2D(dim),
             final_norm=LayerNorm(dim, eps),
             pooling=Mean(),
-            init=Normal(0.02),
+            init=init,
             maskable=True,
         )
 

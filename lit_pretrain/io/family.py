@@ -55,6 +55,7 @@ class Family:
         changes: by their name in `names`.
         aliases: other names of theirs for the same weight, as regular expressions -> the name in `names`.
         left: their weights that belong to no encoder (heads, poolers, buffers), as regular expressions; not loaded.
+        optional: their weights, by their name in `names`, that some files lack; ours then keep their initial values.
         computed: their weights that our encoder computes: written with the others, and compared when read.
         head: their config and weights -> the head on the units, not yet loaded, and its names.
         decoder: the second half of an encoder-decoder.
@@ -73,6 +74,7 @@ class Family:
     changes: dict[str, Change] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     left: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     computed: Callable[[Encoder], dict[str, Tensor]] = lambda encoder: {}
     head: Callable[[Config, Weights], tuple[Part, Names]] | None = None
     decoder: "Family | None" = None
@@ -162,7 +164,7 @@ class Family:
     def _load(self, part: nn.Module, names: Names, weights: Weights, left: Iterable[str]) -> list[str]:
         own, found, shapes = part.state_dict(), {}, []
         pairs = self._pairs(own, names)
-        missing = [name for name in pairs if name not in weights]
+        missing = [name for name in pairs if name not in weights and name not in self.optional]
         others = [name for name in weights if name not in pairs]
         unexpected = [name for name in others if not any(re.fullmatch(pattern, name) for pattern in left)]
         for name in pairs.keys() & weights.keys():
@@ -174,7 +176,7 @@ class Family:
         if missing or unexpected or shapes:
             raise ValueError(f"the weights do not fit {type(part).__name__}: missing {missing}; unexpected"
                              f" {unexpected}; other shapes {sorted(shapes)}")  # fmt: skip
-        part.load_state_dict(found)
+        part.load_state_dict({**own, **found})
         return others
 
     def _names(self, encoder: Encoder) -> Names:

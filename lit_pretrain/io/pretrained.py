@@ -192,7 +192,8 @@ def _read(folder: Path) -> tuple[Family, Config, dict[str, Tensor]]:
         raise ValueError(f"{folder} is a {model_type!r}; mapped are {', '.join(_model_types())}. Add a file"
                          " lit_pretrain/io/families/<model_type>.py")  # fmt: skip
     family = _family(model_type)
-    config = AutoConfig.from_pretrained(folder).to_dict()  # with the defaults that the file leaves out
+    # With the defaults that the file leaves out; as JSON, where tuples are the lists that files hold.
+    config = json.loads(AutoConfig.from_pretrained(folder).to_json_string(use_diff=False))
     with _named(folder):
         return family, config, family.canonical(_weights(folder))
 

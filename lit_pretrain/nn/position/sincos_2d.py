@@ -1,5 +1,7 @@
 """Fixed sine and cosine positions on a grid, as MAE has them (arXiv 2111.06377). Legend: U units, D width."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -24,11 +26,16 @@ class SinCos2D(Position):
     def embed(self, x: Tensor, layout: Layout) -> Tensor:
         if layout.grid is None:
             raise ValueError("sines and cosines of rows and columns need units on a grid, such as the patches of images")
-        rows, columns = (torch.arange(size, device=x.device)[:, None].float() for size in layout.grid)
-        # In fp32, and held by no buffer, which would be rounded where a whole model is cast to bf16.
-        frequency = 10000.0 ** (-torch.arange(0, self.dim, 4, device=x.device) / self.dim)  # (D / 4,)
-        row, column = (torch.cat([(p * frequency).sin(), (p * frequency).cos()], 1) for p in (rows, columns))  # (_, D / 2)
-        row, column = row[:, None].expand(-1, len(column), -1), column.expand(len(row), -1, -1)
-        table = torch.cat([column, row], -1).flatten(0, 1)  # (rows * columns, D)
-        table = torch.cat([table.new_zeros(layout.leading, self.dim), table]).to(x.dtype)
-        return x + table[layout.position]
+        return x + _table(self.dim, layout.grid, layout.leading, x.device).to(x.dtype)[layout.position]
+
+
+@lru_cache(maxsize=16)
+@torch.inference_mode(False)
+def _table(dim: int, grid: tuple[int, int], leading: int, device: torch.device) -> Tensor:
+    """(leading + rows * columns, D) in fp32, and no buffer, which would be rounded where a whole model is cast to bf16."""
+    rows, columns = (torch.arange(size, device=device)[:, None].float() for size in grid)
+    frequency = 10000.0 ** (-torch.arange(0, dim, 4, device=device) / dim)  # (D / 4,)
+    row, column = (torch.cat([(p * frequency).sin(), (p * frequency).cos()], 1) for p in (rows, columns))  # (_, D / 2)
+    row, column = row[:, None].expand(-1, len(column), -1), column.expand(len(row), -1, -1)
+    table = torch.cat([column, row], -1).flatten(0, 1)
+    return torch.cat([table.new_zeros(leading, dim), table])

@@ -1,0 +1,87 @@
+"""Patches of a log-mel spectrogram as units (Audio-MAE, arXiv 2207.06405).
+
+Legend: B recordings, T frames of each spectrogram, M mel bands, P side of a patch, U = B (T / P) (M / P) units.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lit_pretrain.nn.embedding.front_end import FrontEnd
+from lit_pretrain.nn.embedding.log_mel import log_mel
+from lit_pretrain.nn.embedding.windows import Windows
+from lit_pretrain.types import Batch, Layout, SpeechBatch, UnitBatch
+
+
+class LogMelPatches(FrontEnd):
+    """A linear map of each P x P patch of T x M, row by row: rows of the grid are steps in time, columns bands of mels.
+
+    Recordings that are longer are cut at their end. Each spectrogram gets mean 0 and variance 1, and one that is shorter
+    then gets zeros after its end.
+
+    Args:
+        dim: D, width of the network.
+        frames: T, a multiple of P.
+        sample_rate: samples a second.
+        mels: M, a multiple of P.
+        patch_size: P.
+        window: seconds that a frame looks at.
+        hop: seconds from one frame to the next.
+        eps: what is added to the energies before the logarithm.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        frames: int = 1024,
+        sample_rate: int = 16000,
+        mels: int = 128,
+        patch_size: int = 16,
+        window: float = 0.025,
+        hop: float = 0.010,
+        eps: float = 1e-6,
+    ):
+        super().__init__()
+        if frames % patch_size or mels % patch_size:
+            raise ValueError(f"frames={frames} and mels={mels} must be multiples of patch_size={patch_size}")
+        self.dim, self.patch_size, self.frames, self.mels = dim, patch_size, frames, mels
+        self.grid = (frames // patch_size, mels // patch_size)
+        self.windows, self.sample_rate, self.eps = Windows(sample_rate, window, hop), sample_rate, eps
+        self.feature_dim, self.hop = patch_size**2, self.windows.step * patch_size  # from one row of patches to the next
+        self.linear = nn.Linear(patch_size**2, dim)
+
+    def layout(self, inputs: Batch) -> Layout:
+        if isinstance(inputs, UnitBatch):
+            return inputs.layout
+        lengths = (self.grid[0] * self.grid[1],) * inputs.num_examples
+        return Layout(lengths, inputs.waveforms.device, grid=self.grid)
+
+    def features(self, inputs: SpeechBatch) -> UnitBatch:
+        """The patches. See `patches`."""
+        return UnitBatch(self.patches(inputs), self.layout(inputs), labels=inputs.labels, index=inputs.index,
+                         unit_labels=inputs.unit_labels, target=inputs.target)  # fmt: skip
+
+    def project(self, features: Tensor, layout: Layout) -> Tensor:
+        return self.linear(features.to(self.linear.weight.dtype))
+
+    def patches(self, inputs: SpeechBatch) -> Tensor:
+        """(U, P * P) float32: the normalised log-mels of each patch, frame by frame.
+
+        Raises:
+            ValueError: recordings of another sample rate, or shorter than one frame.
+        """
+        p = self.patch_size
+        spectrograms = self.spectrograms(inputs).unflatten(2, (-1, p)).unflatten(1, (-1, p))  # (B, T / P, P, M / P, P)
+        return spectrograms.transpose(2, 3).flatten(3).flatten(0, 2)
+
+    def spectrograms(self, inputs: SpeechBatch) -> Tensor:
+        """(B, T, M) float32, normalised. See `patches`."""
+        whole = self.windows.layout(inputs)
+        with torch.autocast(whole.device.type, enabled=False):
+            recordings = log_mel(inputs, whole, self.windows, self.mels, self.eps).split(whole.lengths)
+            return torch.stack([self._fitted(frames[: self.frames]) for frames in recordings])
+
+    def _fitted(self, frames: Tensor) -> Tensor:
+        """At most T frames (_, M) -> (T, M), normalised."""
+        frames = (frames - frames.mean()) * (frames.var(correction=0) + 1e-5).rsqrt()
+        return F.pad(frames, (0, 0, 0, self.frames - len(frames)))

@@ -1,0 +1,22 @@
+"""Initialisation of MAE (arXiv 2111.06377, as in its published code)."""
+
+import torch
+from torch import nn
+
+from lit_pretrain.nn.init.base import Init
+
+
+class XavierUniform(Init):
+    """Matrices uniform with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010), patch convolutions as the matrices
+    that they are, tables ~ N(0, 0.02²), biases 0. In narrow networks it is much larger than N(0, 0.02²).
+    """
+
+    @torch.no_grad()
+    def apply_to(self, encoder: nn.Module) -> None:
+        for module in encoder.modules():
+            if isinstance(module, nn.Embedding):
+                module.weight.normal_(0.0, 0.02)
+            elif isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)):
+                nn.init.xavier_uniform_(module.weight.flatten(1))
+                if module.bias is not None:
+                    module.bias.zero_()
