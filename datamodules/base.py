@@ -13,9 +13,13 @@ class DataModule(Recorded, L.LightningDataModule):
 
     Attributes:
         class_names: names of the labels, in the order of their numbers; empty: unlabelled.
+        unit_names: names of the `unit_labels` of batches, in the order of their numbers; empty: batches have none.
+        target_names: names of the numbers in the `target` of batches, in their order; empty: batches have none.
     """
 
     class_names: tuple[str, ...] = ()
+    unit_names: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -34,6 +38,10 @@ class DataModule(Recorded, L.LightningDataModule):
             limit: so many examples, balanced over the classes; None: all.
             seed: of the choice of `limit` examples.
         """
+
+    def whole(self, split: str) -> ResumableLoader:
+        """All examples of a split, uncut and unaltered, in source order, for what is made of them once and for all."""
+        return self.loader(split, shuffle=False)
 
     def adopt(self, pretraining: "DataModule") -> None:
         """Take over what must equal the pretraining data's (tokenizer, image size, sample rate) unless given."""

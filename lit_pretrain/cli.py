@@ -14,6 +14,7 @@ HELP = """usage: lit-pretrain COMMAND [options]
   test        the test loss of a run's newest checkpoint
   predict     write the representations of the test split: predictions.pt in the run folder
   evaluate    the protocol table: probes and fine-tuning, pretrained against random
+  units       discrete units for HuBERT and its like: lit-pretrain units --data FILE --features mfcc --out FOLDER
   export      take the encoder away: lit-pretrain export runs/NAME --to FOLDER
   view        samples.html, what a model would see: the first training batch; takes the options of fit
   list        objectives, encoders, blocks, sources, callbacks, ...: lit-pretrain list [WHAT]
@@ -36,6 +37,7 @@ VIEW = ("--trainer.callbacks", "lit_pretrain.callbacks.sample_viewer.SampleViewe
         "--trainer.fast_dev_run", "true")  # fmt: skip
 HANDED = {
     "evaluate": "lit_pretrain.downstream.protocol",
+    "units": "lit_pretrain.downstream.units",
     "export": "lit_pretrain.io.export",
     "view": "lit_pretrain.run",  # a fit that stops before its first step
     "quickstart": "lit_pretrain.quickstart",

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_pretrain.corruptions.random_units import RandomUnits
+from lit_pretrain.nn.patches import among_hidden, moments, patchify, unpatchify
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, ImageBatch, Layout, Losses, Term, UnitBatch
 
@@ -22,7 +23,8 @@ class MAE(PretrainModule):
 
         loss = mean over hidden patches of |prediction - (pixels - mean) / std|^2 / (P^2 C)
 
-    Projection, decoder and head are left behind. Base setting: ViT-B/16 with SinCos2D positions, `ViTDecoder()`.
+    Projection, decoder and head are left behind. Base setting: ViT-B/16 with SinCos2D positions and `XavierUniform` weights,
+    `ViTDecoder()`.
 
     Args:
         encoder: of patches; it must not compute what `keep` leaves out.
@@ -48,25 +50,29 @@ class MAE(PretrainModule):
         self.patch_size, self.normalise = patch_size, normalise
         self.projection = nn.Linear(encoder.dim, decoder.dim)
         self.head = nn.Linear(decoder.dim, patch_size**2 * channels)
+        for layer in (self.projection, self.head):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def loss(self, batch: ImageBatch) -> Losses:
         layout = self.encoder.layout(batch)
         hidden = self.masking(layout, self.generator)  # (U,) bool
-        predicted, pixels = self.predict(batch, layout, hidden)[hidden], self.targets(batch, layout)[hidden]  # (M, P P C)
-        # The error in fp32.
-        return {"mae": Term(F.mse_loss(predicted.float(), pixels, reduction="none").mean(1).sum(), hidden.sum())}
+        index = hidden.nonzero()[:, 0]  # (M,)
+        predicted, pixels = self.predict(batch, layout, hidden)[index], self.targets(batch, layout)[index]  # (M, P P C)
+        error = F.mse_loss(predicted.float(), pixels, reduction="none").mean(1)  # in fp32
+        return {"mae": Term(error.sum(), len(index))}
 
     def predict(self, batch: ImageBatch, layout: Layout, hidden: Tensor) -> Tensor:
         """(U, P P C): what the decoder says of every unit."""
         visible = self.projection(self.encoder(batch, keep=~hidden).units)  # (K, D)
-        units = visible.new_zeros(len(hidden), visible.shape[1]).masked_scatter(~hidden[:, None], visible)
-        return self.head(self.decoder(UnitBatch(units, layout), mask=hidden).units)
+        return self.head(self.decoder(UnitBatch(among_hidden(visible, hidden), layout), mask=hidden).units)
 
     def targets(self, batch: ImageBatch, layout: Layout) -> Tensor:
         """(U, P P C): the pixels of each patch, normalised in fp32; zeros for leading units."""
         patches = patchify(batch.images.float(), self.patch_size)  # (B, N, P P C)
         if self.normalise:
-            patches = (patches - patches.mean(-1, keepdim=True)) / (patches.var(-1, keepdim=True) + 1e-6).sqrt()
+            mean, std = moments(patches)
+            patches = (patches - mean) / std
         return F.pad(patches, (0, 0, layout.leading, 0)).flatten(0, 1)
 
     @torch.no_grad()
@@ -77,7 +83,8 @@ class MAE(PretrainModule):
         patches = patchify(batch.images, self.patch_size)
         predicted = self._patches(self.predict(batch, layout, hidden), layout).to(patches.dtype)
         if self.normalise:  # by the true mean and deviation, as the paper draws it
-            predicted = predicted * (patches.var(-1, keepdim=True) + 1e-6).sqrt() + patches.mean(-1, keepdim=True)
+            mean, std = moments(patches)
+            predicted = predicted * std + mean
         hidden = self._patches(hidden[:, None], layout)
         shown = (patches.masked_fill(hidden, 0.0), torch.where(hidden, predicted, patches), patches)
         images = torch.stack([unpatchify(x, self.patch_size, layout.grid) for x in shown], 1)
@@ -86,16 +93,3 @@ class MAE(PretrainModule):
     def _patches(self, units: Tensor, layout: Layout) -> Tensor:
         """(U, X) -> (B, N, X), without leading units."""
         return units.unflatten(0, (layout.num_examples, -1))[:, layout.leading :]
-
-
-def patchify(images: Tensor, side: int) -> Tensor:
-    """(B, C, S, S) -> (B, N, P P C): patches row by row, their pixels row by row, channels last."""
-    rows, columns = images.shape[2] // side, images.shape[3] // side
-    x = images.unflatten(3, (columns, side)).unflatten(2, (rows, side))  # (B, C, rows, P, columns, P)
-    return x.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
-
-
-def unpatchify(patches: Tensor, side: int, grid: tuple[int, int]) -> Tensor:
-    """The inverse of `patchify`, for a grid of (rows, columns)."""
-    x = patches.unflatten(2, (side, side, -1)).unflatten(1, grid)  # (B, rows, columns, P, P, C)
-    return x.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
