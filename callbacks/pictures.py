@@ -34,8 +34,8 @@ class Pictures(Observer):
     what the objective offers by a method `pictures(batch) -> {title: (N, K, C, H, W) between 0 and 1}`, a row of K panels
     for each example, such as masked, predicted and original; "name: what its panels are" is a good title;
     the views, where the batch has a method `preview() -> (N, K, C, H, W)`;
-    what the last block attends to, over the first view, where units lie on a grid: the mean of the heads, then single
-    heads, each as a share of its own maximum (or of four times an even share, if that is more);
+    what the last block attends to, over the first view, where units lie on a grid and the view is `upright`: the mean of the
+    heads, then single heads, each as a share of its own maximum (or of four times an even share, if that is more);
     the map of embeddings of labelled examples.
 
     They go to `pictures/step-0000500/NAME.png` in the run folder, to TensorBoard and, the last ones, into the report.
@@ -93,7 +93,7 @@ class Pictures(Observer):
 
     def attention(self, trainer: L.Trainer, pl_module: L.LightningModule) -> Drawn:
         batch = self._examples(trainer, pl_module)
-        maps = attention_maps(pl_module, batch) if hasattr(batch, "preview") else None
+        maps = attention_maps(pl_module, batch) if hasattr(batch, "preview") and batch.upright else None
         if maps is None:
             return {}
         canvas = batch.preview()[:, :1].cpu()  # (N, 1, C, H, W)

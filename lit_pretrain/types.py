@@ -7,7 +7,7 @@ Units are flat everywhere: no padding is stored, and a `Layout` says where each 
 from abc import abstractmethod
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -145,7 +145,13 @@ class Ragged:
 
 @dataclass
 class Batch:
-    """What every modality's batch has. A batch is clean: corruption belongs to the objective, on the device."""
+    """What every modality's batch has. A batch is clean: corruption belongs to the objective, on the device.
+
+    A batch with a picture has a method `preview() -> (B, K, C, H, W)` between 0 and 1. `upright` says that rows and columns
+    of a grid of units are rows and columns of that picture, so that maps of units can be laid over it.
+    """
+
+    upright: ClassVar[bool] = False
 
     labels: Tensor | None = field(default=None, kw_only=True)  # (B,) int64 classes or float targets; None: unlabelled
     index: Tensor | None = field(default=None, kw_only=True)  # (B,) int64 number of each sample in its source
@@ -271,6 +277,8 @@ class ImageBatch(Batch):
         pixels: how they were normalised; the loader attaches it.
     """
 
+    upright: ClassVar[bool] = True
+
     images: Tensor
     views: tuple[Tensor, ...] = ()
     tags: Tensor | None = None
@@ -340,6 +348,18 @@ class SpeechBatch(Batch):
         if len(set(self.lengths)) == 1:
             return self.waveforms.unflatten(0, (len(self.lengths), -1))
         return torch.nn.utils.rnn.pad_sequence(list(self.waveforms.split(self.lengths)), batch_first=True)
+
+    def preview(self) -> Tensor:
+        """(B, 1, 1, H, W): spectrograms as they are shown, time to the right and frequency upwards, between 0 (80 dB below
+        the loudest) and 1; NaN after the end of a recording. Windows of 25 ms, 10 ms apart."""
+        size, hop = round(0.025 * self.sample_rate), round(0.01 * self.sample_rate)
+        window = torch.hann_window(size, device=self.waveforms.device)
+        spectra = torch.stft(self.padded().float(), size, hop, window=window, return_complex=True).abs()  # (B, H, W)
+        decibels = 20 * spectra.clamp(min=1e-9).log10()
+        shown = 1 + ((decibels - decibels.amax((1, 2), keepdim=True)) / 80).clamp(min=-1)
+        ends = torch.tensor(self.lengths, device=shown.device)[:, None, None]
+        shown = shown.masked_fill(torch.arange(shown.shape[2], device=shown.device) * hop > ends, torch.nan)
+        return shown.flip(1)[:, None, None]
 
 
 @dataclass

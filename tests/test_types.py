@@ -41,3 +41,14 @@ def test_recordings_side_by_side():
     assert batch.padded().tolist() == [[0, 1, 0], [2, 3, 4]] and batch.num_units == 5
     assert batch.to("meta").target.values.is_meta
     assert SpeechBatch(torch.arange(4.0), (2, 2), 8000).padded().tolist() == [[0, 1], [2, 3]]
+
+
+def test_a_recording_is_shown_as_a_spectrogram_with_low_tones_at_the_bottom():
+    seconds = torch.arange(8000) / 8000
+    waves = [(2 * torch.pi * pitch * seconds[:length]).sin() for pitch, length in ((500.0, 8000), (3000.0, 4000))]
+    shown = SpeechBatch(torch.cat(waves), (8000, 4000), 8000).preview()
+    assert shown.shape[:3] == (2, 1, 1)
+    rows = shown.shape[3] - 1
+    assert [round(4000 * (1 - int(x[:, 10].argmax()) / rows) / 100) for x in shown[:, 0, 0]] == [5, 30]
+    assert not shown[0].isnan().any() and shown[1, 0, 0, :, 55:].isnan().all() and not shown[1, 0, 0, :, :50].isnan().any()
+    assert shown.nan_to_num().min() == 0 and shown.nan_to_num().max() == 1

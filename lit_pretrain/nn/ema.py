@@ -30,6 +30,7 @@ class EMA(nn.Module):
                 raise ValueError(f"momentum={value} must lie between 0 and 1")
         self.teacher, self.momentum = deepcopy(student).eval().requires_grad_(False), momentum
         self.final_momentum, self.batch_statistics = final_momentum, batch_statistics
+        self.train()  # Lightning leaves modes as they are
 
     def train(self, mode: bool = True) -> Self:
         super().train(False)

@@ -58,3 +58,13 @@ def test_mistakes() -> None:
         EMA(student(), 1.5)
     with pytest.raises(ValueError, match=r"momentum=-1"):
         EMA(student(), 0.9, -1)
+
+
+def test_batch_statistics_from_the_first_step_on() -> None:
+    """Nobody calls `train()` on a module that has just been made."""
+    batch, net = 5 + 3 * torch.randn(64, 3), student()
+    for wanted in (True, False):
+        ema = EMA(net, 0.9, batch_statistics=wanted)
+        assert [m.training for m in ema.teacher] == [False, wanted, False]
+        mean = ema(batch).mean(0)
+        assert bool(mean.abs().max() < 1e-5) is wanted
