@@ -13,6 +13,7 @@ class KNNProbe(OnlineProbe):
     Args:
         data, every_n_steps, every_n_epochs, limit, layer, name, on_error: see `OnlineProbe`.
         k, temperature: of the votes (arXiv 1805.01978).
+        centre: subtract the mean of the training features first.
     """
 
     def __init__(
@@ -26,5 +27,8 @@ class KNNProbe(OnlineProbe):
         on_error: Literal["warn", "raise"] = "warn",
         k: int = 20,
         temperature: float = 0.07,
+        centre: bool = False,
     ):
-        super().__init__(knn.KNNProbe(k, temperature), data, every_n_steps, every_n_epochs, limit, layer, name, on_error)
+        super().__init__(
+            knn.KNNProbe(k, temperature, centre=centre), data, every_n_steps, every_n_epochs, limit, layer, name, on_error
+        )

@@ -137,3 +137,16 @@ def test_constant_columns_do_not_matter(digits):
     for make in (LogisticProbe, RidgeProbe):
         plain = dict(make().fit(train, y).score(test, wanted))
         assert dict(make().fit(wide[0], y).score(wide[1], wanted)) == plain
+
+
+def test_centred_neighbours_do_not_see_a_common_direction(digits):
+    """Of shifted features plain cosines are worse, and centred ones as they were."""
+    train, y, test, truth = digits
+    moved = [x + 1000 for x in (train, test)]
+
+    def accuracy(probe, train, test) -> float:
+        return float((probe.fit(train, y).predict(test) == truth).float().mean())
+
+    asis = accuracy(KNNProbe(centre=True), train, test)
+    assert abs(accuracy(KNNProbe(centre=True), *moved) - asis) < 0.01
+    assert accuracy(KNNProbe(), *moved) < asis - 0.01

@@ -9,6 +9,7 @@ from lit_pretrain.corruptions.random_units import RandomUnits
 from lit_pretrain.encoders.timm import TimmEncoder
 from lit_pretrain.encoders.vit import ViT, ViTDecoder
 from lit_pretrain.nn.head.projection import MLP, NormedMLP
+from lit_pretrain.nn.init.xavier_uniform import XavierUniform
 from lit_pretrain.nn.pooling.mean import Mean
 from lit_pretrain.nn.position.sincos_2d import SinCos2D
 from lit_pretrain.objectives.base import PretrainModule
@@ -54,7 +55,8 @@ def both(method: str, size: int, shared_start: bool) -> dict[str, L.LightningMod
 
 def _ours(method: str, size: int) -> PretrainModule:
     if method == "mae":
-        encoder = ViT(size, PATCH, 1, DIM, DEPTH, HEADS, eps=1e-6, position=SinCos2D(DIM), pooling=Mean())
+        encoder = ViT(size, PATCH, 1, DIM, DEPTH, HEADS, eps=1e-6, position=SinCos2D(DIM), pooling=Mean(),
+                      init=XavierUniform())  # fmt: skip
         decoder = ViTDecoder(*DECODER, eps=1e-6)
         return MAE(encoder, decoder, patch_size=PATCH, channels=1, masking=RandomUnits(RATIO))
     encoder = TimmEncoder(RESNET, channels=1, options={"output_stride": OUTPUT_STRIDE})
