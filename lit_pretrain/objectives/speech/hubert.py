@@ -3,9 +3,13 @@
 Legend: U units of all recordings end to end, V clusters.
 """
 
+import torch
+from torch import Tensor
+
 from lit_pretrain.corruptions.time_spans import TimeSpans
 from lit_pretrain.losses.unit_prediction import hidden_spans, unit_prediction, unit_targets
 from lit_pretrain.nn.head.cosine import CosineHead
+from lit_pretrain.nn.timelines import bands
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, Losses, SpeechBatch, Term
 
@@ -52,3 +56,15 @@ class HuBERT(PretrainModule):
         logits = self.head(self.encoder(features, mask=hidden).units, self.encoder)  # (U, V)
         penalty = Term(features.units.float().square().mean(), 1, self.penalty_weight)
         return unit_prediction(logits, targets, hidden, self.unmasked_weight) | {"feature_penalty": penalty}
+
+    @torch.no_grad()
+    def pictures(self, batch: SpeechBatch) -> dict[str, Tensor]:
+        """A colour for each cluster: those of a recording, the same with hidden ones grey, the most likely ones; all
+        (B, 3, 3, H, T) between 0 and 1."""
+        features = self.encoder.features(batch)
+        layout = features.layout
+        targets = unit_targets(batch, layout, self.head.vocab_size)
+        hidden = hidden_spans(self.masking, layout, self.generator)
+        likely = self.head(self.encoder(features, mask=hidden).units, self.encoder).argmax(1)
+        shown = (targets, targets.masked_fill(hidden, -1), likely)
+        return {"units: clusters, seen ones, most likely ones": torch.stack([bands(x, layout) for x in shown], 1)}

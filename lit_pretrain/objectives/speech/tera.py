@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from lit_pretrain.corruptions.frequency_alteration import FrequencyAlteration
 from lit_pretrain.corruptions.magnitude_alteration import MagnitudeAlteration
 from lit_pretrain.corruptions.time_alteration import TimeAlteration
+from lit_pretrain.nn.timelines import drawn
 from lit_pretrain.objectives.base import PretrainModule
-from lit_pretrain.types import Encoder, Losses, SpeechBatch, Term
+from lit_pretrain.types import Encoder, Losses, SpeechBatch, Term, UnitBatch
 
 
 class TERA(PretrainModule):
@@ -48,13 +50,25 @@ class TERA(PretrainModule):
                                   nn.Linear(encoder.dim, feature_dim))  # fmt: skip
 
     def loss(self, batch: SpeechBatch) -> Losses:
+        clean, altered, predicted = self.restore(batch)
+        target = clean.units.detach().float()
+        error, copying = (F.l1_loss(x.float(), target, reduction="sum") / self.feature_dim for x in (predicted, altered))
+        return {"tera": Term(error, len(target)), "copying": Term(copying.detach(), len(target), weight=0.0)}
+
+    def restore(self, batch: SpeechBatch) -> tuple[UnitBatch, Tensor, Tensor]:
+        """Clean features, and (U, F) altered and predicted ones."""
         clean = self.encoder.features(batch)
         if (found := clean.units.shape[1]) != self.feature_dim:
             raise ValueError(f"feature_dim={self.feature_dim}: the front end's features have a width of {found}; give that")
         altered = clean.units
         for alteration in self.alterations:
             altered = alteration(altered, clean.layout, self.generator)
-        predicted = self.head(self.encoder(replace(clean, units=altered)).units)  # (U, F)
-        target = clean.units.detach().float()
-        error, copying = (F.l1_loss(x.float(), target, reduction="sum") / self.feature_dim for x in (predicted, altered))
-        return {"tera": Term(error, len(target)), "copying": Term(copying.detach(), len(target), weight=0.0)}
+        return clean, altered, self.head(self.encoder(replace(clean, units=altered)).units)
+
+    @torch.no_grad()
+    def pictures(self, batch: SpeechBatch) -> dict[str, Tensor]:
+        """Rows of altered, restored and clean features: (B, 3, 1, F, T) between 0 and 1."""
+        clean, altered, predicted = self.restore(batch)
+        rows = torch.stack([drawn(x, clean.layout) for x in (altered, predicted, clean.units)], 1)
+        low, high = clean.units.aminmax()
+        return {"frames: altered, restored, clean": ((rows - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)}
