@@ -108,10 +108,14 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def score_table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each `row`, a column for each number of `labels`; means as numbers and bars, the best in bold."""
+    """A line for each `row`, a column for each number of `labels`; means as numbers and bars, the best in bold.
+
+    The smallest is the best where `larger_is_better` of the rows is false.
+    """
     columns = list(dict.fromkeys(row["labels"] for row in rows))
     cells = {(row["row"], row["labels"]): row for row in rows}
-    best = {column: max(row["mean"] for row in rows if row["labels"] == column) for column in columns}
+    pick = max if rows[0].get("larger_is_better", True) else min
+    best = {column: pick(row["mean"] for row in rows if row["labels"] == column) for column in columns}
     body = []
     for name in dict.fromkeys(row["row"] for row in rows):
         line = [f"<td>{escape(str(name))}</td>"]

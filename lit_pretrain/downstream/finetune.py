@@ -1,8 +1,8 @@
 """Fine-tuning: any encoder, any task, any tuning."""
 
-from torch import Tensor
+from typing import Any
 
-from lit_pretrain.downstream.task.base import Task
+from lit_pretrain.downstream.task.base import NAMES, Task
 from lit_pretrain.downstream.tuning.base import Tuning
 from lit_pretrain.downstream.tuning.full import Full
 from lit_pretrain.objectives.base import PretrainModule, total_steps
@@ -12,7 +12,7 @@ from lit_pretrain.types import Batch, Encoder, Losses
 class FineTune(PretrainModule):
     """Trains a task's head on an encoder, and of the encoder what the tuning says.
 
-    It is the objective whose targets are the batch's labels, so it steps, draws, resumes, validates and exports as
+    It is the objective whose targets come with the batch, so it steps, draws, resumes, validates and exports as
     every objective does. The task's metrics are logged as `val/...` and `test/...`. Labelled batches come from
     `lit_pretrain.downstream.labelled.Labelled`, an encoder of an earlier run from
     `lit_pretrain.encoders.checkpoint.FromCheckpoint`.
@@ -34,12 +34,12 @@ class FineTune(PretrainModule):
             self.task.check(self.trainer.datamodule)
 
     def loss(self, batch: Batch) -> Losses:
-        if batch.labels is None:
-            raise ValueError("fine-tuning needs labelled batches: wrap the data in"
-                             " lit_pretrain.downstream.labelled.Labelled")  # fmt: skip
-        predictions = self.task(self.encoder(batch))
+        if getattr(batch, self.task.needs) is None:
+            raise ValueError(_missing(self.task))
+        encoded = self.encoder(batch)
+        predictions = self.task(encoded)
         if not self.training:
-            self.task.metrics.update(predictions, batch.labels)
+            self.task.update(predictions, encoded, batch)
         return {"task": self.task.loss(predictions, batch)}
 
     def train(self, mode: bool = True) -> "FineTune":
@@ -52,10 +52,17 @@ class FineTune(PretrainModule):
         self.log_dict({f"{self._stage}/{name}": value for name, value in self.task.metrics.compute().items()})
         self.task.metrics.reset()
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor | None]:
+    def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         encoded = self.encode(batch)
-        return {"index": batch.index, "pooled": encoded.pooled, "predictions": self.task(encoded),
+        return {"index": batch.index, "pooled": encoded.pooled, "predictions": self.task.decode(self.task(encoded)),
                 "labels": batch.labels}  # fmt: skip
 
     def configure_optimizers(self) -> dict:
         return self.tuning.recipe(self.optim).configure(self, total_steps(self.trainer))
+
+
+def _missing(task: Task) -> str:
+    if task.needs == "labels":
+        return "fine-tuning needs labelled batches: wrap the data in lit_pretrain.downstream.labelled.Labelled"
+    return (f"{type(task).__name__} learns from {task.needs} of the batch, and these batches have none: give data whose"
+            f" {NAMES[task.needs]} are not empty")  # fmt: skip

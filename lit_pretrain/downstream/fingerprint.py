@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import spec
+from lit_pretrain.types import Ragged
 
 SAMPLED = 8  # batches that stand for a data set
 
@@ -35,10 +36,15 @@ def of_data(data: DataModule) -> str:
     The test split is not touched.
     """
     loader = data.loader("train", shuffle=False, labelled=True)
-    found = hashlib.blake2b(digest(data, data.artifacts(), list(data.class_names), len(loader)).encode(), digest_size=8)
+    names = [list(names) for names in (data.class_names, data.unit_names, data.target_names) if names]
+    found = hashlib.blake2b(digest(data, data.artifacts(), *names, len(loader)).encode(), digest_size=8)
     for batch in islice(loader, SAMPLED):
         for field in fields(batch):
-            if isinstance(value := getattr(batch, field.name), Tensor):
+            value = getattr(batch, field.name)
+            if isinstance(value, Ragged):
+                found.update(repr(value.lengths).encode())
+                value = value.values
+            if isinstance(value, Tensor):
                 found.update(field.name.encode() + _bytes(value))
     return found.hexdigest()
 

@@ -25,6 +25,14 @@ class Labelled(DataModule):
     def class_names(self) -> tuple[str, ...]:
         return self.data.class_names
 
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        return self.data.unit_names
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        return self.data.target_names
+
     def loader(
         self, split: str, *, shuffle: bool, labelled: bool = True, limit: int | None = None, seed: int = 0
     ) -> ResumableLoader:

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream import fingerprint, table
 from lit_pretrain.downstream.cell import Cell, CellStore, Count, Subject
 from lit_pretrain.downstream.features import FeatureStore
+from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.downstream.task.classify import Classify
 from lit_pretrain.downstream.tune import Budget, tune
 from lit_pretrain.downstream.tuning.base import Tuning
 from lit_pretrain.downstream.tuning.full import Full
 from lit_pretrain.encoders.checkpoint import FromCheckpoint
 from lit_pretrain.io.checkpoint import SUFFIX, checkpoints, load_data
-from lit_pretrain.part import Recorded, build, class_path, spec
+from lit_pretrain.part import Recorded, build, class_path, import_class, spec
 from lit_pretrain.probes.base import Probe
 from lit_pretrain.probes.knn import KNNProbe
 from lit_pretrain.probes.logistic import LogisticProbe
@@ -37,6 +39,8 @@ HELP = """usage: lit-pretrain evaluate --ckpt PATH ... [options]
   --out FOLDER          where cells, table and plot are written; the same command in the same folder goes on
   --labels 100 all      numbers of training labels
   --seeds 0 1 2         each cell is repeated with these
+  --task PATH           class path of what is fine-tuned, such as lit_pretrain.downstream.task.ctc.CTC; default: Classify
+  --task_options.KEY VALUE  its arguments
   --budget.KEY VALUE    learning_rates, epochs, min_steps, max_steps, precision of every fine-tuning
   --layer, --probes, --tunings   see lit-pretrain show Protocol
 """
@@ -57,6 +61,10 @@ class Protocol(Recorded):
         tunings: which weights train; a random encoder under the same tuning and budget is the row "from scratch".
         layer: named layer whose mean the probes see; None: the pooled vector.
         budget: what each tuning may spend.
+        task: class path of the task that is fine-tuned.
+        task_options: its arguments, except the encoder's width and the number of classes, which the data give. Probes
+            know class labels only: with another task they are left out where the data have none, and their metrics
+            stand in table.csv beside those of the task.
     """
 
     def __init__(
@@ -67,6 +75,8 @@ class Protocol(Recorded):
         tunings: tuple[Tuning, ...] = (Full(),),
         layer: str | None = None,
         budget: Budget = Budget(),
+        task: str = class_path(Classify),
+        task_options: dict[str, Any] | None = None,
     ):
         if not labels or not seeds or not (probes or tunings):
             raise ValueError(f"labels={labels}, seeds={seeds}: give at least one of each, and one probe or tuning")
@@ -74,13 +84,21 @@ class Protocol(Recorded):
             raise ValueError(f"labels={bad}: give a number above 0, or all")
         self.labels, self.seeds, self.probes, self.tunings = list(labels), list(seeds), list(probes), list(tunings)
         self.layer, self.budget = layer, budget
+        self.task, self.task_options = import_class(task), dict(task_options or {})
+        if not (isinstance(self.task, type) and issubclass(self.task, Task)):
+            raise ValueError(f"task={task!r}: give the class path of a task, such as {class_path(Classify)}")
+        options = signature(self.task).arguments.keys() - {"dim", "num_classes"}
+        if unknown := self.task_options.keys() - options:
+            raise ValueError(f"task_options={sorted(unknown)}: {self.task.__name__} takes {', '.join(sorted(options))}")
+        if not tunings and self.task is not Classify:
+            raise ValueError(f"task={task!r} is fine-tuned only: give a tuning")
 
     def cells(self, subjects: Sequence[Subject]) -> list[Cell]:
         """In the order of the table's rows."""
         return [
             Cell(subject, way, pretrained, count, seed)
             for subject in subjects
-            for way in (*self.probes, *self.tunings)
+            for way in (*(self.probes if subject.data.class_names else ()), *self.tunings)
             for pretrained in (False, True)
             for count in self.labels
             for seed in self.seeds
@@ -90,11 +108,12 @@ class Protocol(Recorded):
         """The results of all cells; those that `folder` holds already are read from there.
 
         Raises:
-            ValueError: the data have no labels.
+            ValueError: the data have no labels of the task.
         """
         for subject in subjects:
-            if not subject.data.class_names:
-                raise ValueError(f"{subject.name}: the data have no labels to test on; give labelled data with --data")
+            if not self.task.names(subject.data):
+                raise ValueError(f"{subject.name}: the data have no {self.task.needs} to test on; give labelled data with"
+                                 " --data")  # fmt: skip
         store, cells = CellStore(folder / "cells"), self.cells(subjects)
         features = [FeatureStore(folder / "features", s.data, fingerprint.of_data(s.data)) for s in subjects]
         weights = [fingerprint.of_weights(s.encoder) for s in subjects]
@@ -122,13 +141,13 @@ class Protocol(Recorded):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "protocol.yaml").write_bytes(yaml.safe_dump(spec(self), sort_keys=False).encode())
         rows = table.summarise(self.run(subjects, folder))
-        table.write(rows, Classify.main, folder)
+        table.write(rows, self.task.main, folder)
         return rows
 
     def _key(self, cell: Cell, weights: str, data_hash: str) -> str:
         """All that the result depends on."""
         start = weights if cell.pretrained else spec(cell.subject.encoder)
-        spent = self.layer if isinstance(cell.way, Probe) else self.budget
+        spent = self.layer if isinstance(cell.way, Probe) else [self.budget, class_path(self.task), self.task_options]
         # A probe of all features of the pretrained encoder draws nothing: it is measured once for all seeds.
         drawn = not (cell.pretrained and cell.limit is None and isinstance(cell.way, Probe))
         return fingerprint.digest(start, cell.way, cell.labels, cell.seed if drawn else None, data_hash, spent)
@@ -142,7 +161,8 @@ class Protocol(Recorded):
         return {"metrics": dict(probe.score(*test)), "protocol": probe.protocol()}
 
     def _tune(self, cell: Cell) -> dict[str, Any]:
-        return tune(cell.encoder(), cell.way, cell.subject.data, cell.limit, cell.seed, self.budget)
+        task = partial(self.task.of, **self.task_options)
+        return tune(cell.encoder(), cell.way, cell.subject.data, cell.limit, cell.seed, self.budget, task)
 
 
 # ---- lit-pretrain evaluate ------------------------------------------------------------------------------------------
@@ -200,7 +220,7 @@ def main(words: Sequence[str]) -> int:
         rows = protocol.evaluate(subjects, out)
     except ValueError as error:
         raise Mistake(one_line(str(error))) from error
-    table.show(rows, Classify.main)
+    table.show(rows, protocol.task.main)
     print(f"{out}: table.md, table.csv, table.png, results.json, protocol.yaml")
     return 0
 

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-Row = dict[str, Any]  # checkpoint, row, labels, metric, mean, std, seeds, n
-COLUMNS = ("checkpoint", "row", "labels", "metric", "mean", "std", "seeds", "n")
+COLUMNS = ("checkpoint", "row", "labels", "metric", "larger_is_better", "mean", "std", "seeds", "n")
+Row = dict[str, Any]  # these
 
 
 def summarise(results: list[dict[str, Any]]) -> list[Row]:
@@ -21,7 +21,8 @@ def summarise(results: list[dict[str, Any]]) -> list[Row]:
     groups: dict[tuple, list[tuple[int, float]]] = {}
     for result in results:
         for metric, value in result["metrics"].items():
-            key = (result["checkpoint"], result["row"], result["labels"], metric)
+            larger = result.get("larger_is_better", True)  # of probes it always is
+            key = (result["checkpoint"], result["row"], result["labels"], metric, larger)
             groups.setdefault(key, []).append((result["seed"], value))
     rows = []
     for key, found in groups.items():
@@ -40,14 +41,14 @@ def show(rows: list[Row], metric: str, console: Console | None = None) -> None:
     for line in lines:
         grid.add_row(*line)
     console = console or Console()
-    console.print(f"{metric} (%) on the test split, mean ± standard deviation over {rows[0]['n']} seeds")
+    console.print(_title(rows, metric))
     console.print(grid)
 
 
 def write(rows: list[Row], metric: str, folder: Path) -> None:
     """table.md and table.png (one metric), table.csv and results.json (all metrics)."""
     heads, lines = _grid(rows, metric)
-    page = [f"{metric} (%) on the test split, mean ± standard deviation over {rows[0]['n']} seeds", ""]
+    page = [_title(rows, metric), ""]
     page += ["| " + " | ".join(line) + " |" for line in (heads, ["---", *["---:"] * (len(heads) - 1)], *lines)]
     (folder / "table.md").write_bytes(("\n".join(page) + "\n").encode())
     with open(folder / "table.csv", "w", newline="") as file:
@@ -56,6 +57,12 @@ def write(rows: list[Row], metric: str, folder: Path) -> None:
         writer.writerows(row | {"seeds": " ".join(map(str, row["seeds"]))} for row in rows)
     (folder / "results.json").write_bytes(json.dumps(rows, indent=2).encode())
     _plot(rows, metric, folder / "table.png")
+
+
+def _title(rows: list[Row], metric: str) -> str:
+    larger = all(row["larger_is_better"] for row in rows if row["metric"] == metric)
+    return (f"{metric} ({'%' if larger else '%, smaller is better'}) on the test split,"
+            f" mean ± standard deviation over {rows[0]['n']} seeds")  # fmt: skip
 
 
 def _grid(rows: list[Row], metric: str) -> tuple[list[str], list[list[str]]]:

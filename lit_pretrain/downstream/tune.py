@@ -5,7 +5,7 @@ import copy
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream.finetune import FineTune
+from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.downstream.task.classify import Classify
 from lit_pretrain.downstream.tuning.base import Tuning
 from lit_pretrain.optim.recipe import AdamW, Optim
@@ -55,15 +56,27 @@ class Budget(Recorded):
 
 
 def tune(
-    encoder: Encoder, tuning: Tuning, data: DataModule, labels: int | None, seed: int, budget: Budget
+    encoder: Encoder,
+    tuning: Tuning,
+    data: DataModule,
+    labels: int | None,
+    seed: int,
+    budget: Budget,
+    task: Callable[[Encoder, DataModule], Task] = Classify.of,
 ) -> dict[str, Any]:
-    """`metrics` on test, the `learning_rate` that validation selected, and the `validation` metric of each rate."""
+    """`metrics` on test and whether their `larger_is_better`, the `learning_rate` that validation selected, and the
+    `validation` metric of each rate.
+
+    Args:
+        labels: so many training examples; None: all.
+        task: makes the head for an encoder and data.
+    """
     tried: dict[float, float] = {}
     best, best_rate = None, 0.0
     with _seeded(seed), _quiet():
         for rate in budget.learning_rates:
             torch.manual_seed(seed)  # the same head and draws at each rate
-            module = FineTune(copy.deepcopy(encoder), Classify(encoder.dim, data.num_classes), tuning)
+            module = FineTune(copy.deepcopy(encoder), task(encoder, data), tuning)
             module.optim = copy.copy(budget.optim)
             module.optim.lr = rate
             train = data.loader("train", shuffle=True, labelled=True, limit=labels, seed=seed)
@@ -71,11 +84,13 @@ def tune(
             trainer.fit(module, train)
             validation = data.loader("validation", shuffle=False, labelled=True)
             tried[rate] = trainer.validate(module, validation, verbose=False)[0][f"val/{module.task.main}"]
-            if best is None or tried[rate] > tried[best_rate]:
+            sign = 1 if module.task.larger_is_better else -1
+            if best is None or sign * tried[rate] > sign * tried[best_rate]:
                 best, best_rate = module, rate
         found = trainer.test(best, data.loader("test", shuffle=False, labelled=True), verbose=False)[0]
     metrics = {name: found[f"test/{name}"] for name in best.task.metrics}
-    return {"metrics": metrics, "learning_rate": best_rate, "validation": {str(r): v for r, v in tried.items()}}
+    return {"metrics": metrics, "larger_is_better": best.task.larger_is_better, "learning_rate": best_rate,
+            "validation": {str(r): v for r, v in tried.items()}}  # fmt: skip
 
 
 def _trainer(max_steps: int, precision: str) -> L.Trainer:

@@ -11,6 +11,7 @@ from lit_pretrain.callbacks.linear_probe import LinearProbe
 from lit_pretrain.callbacks.report import Report, project, write_report
 from lit_pretrain.callbacks.report_charts import line_chart, number, ticks
 from lit_pretrain.callbacks.report_history import MAX_POINTS, History
+from lit_pretrain.callbacks.report_page import score_table
 from lit_pretrain.callbacks.throughput import Throughput
 
 RESULTS = [
@@ -64,6 +65,13 @@ def test_other_tables_and_several(tmp_path):
     page = write_report(tmp_path, History(title="Several")).read_text()
     assert "Text: accuracy (%)" in page and "<caption>Speed</caption>" in page
     assert "<td>1.235</td>" in page and "<td>20k</td>" in page
+
+
+def test_of_errors_the_smallest_is_bold():
+    errors = [row | {"metric": "error_rate", "larger_is_better": False} for row in RESULTS]
+    for rows, best in ((RESULTS, "70.0"), (errors, "40.0")):
+        cells = re.findall(r'class="bar best"[^>]*>([\d.]+)', score_table("", rows))
+        assert cells == [best, best]
 
 
 def test_projections_are_deterministic_and_touch_no_global_state():

@@ -1,6 +1,7 @@
 """A stand-in of no modality in particular: scikit-learn's digits and an encoder of two blocks."""
 
 import os
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.utils.data import TensorDataset
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.loader import ResumableLoader
 from lit_pretrain.part import trust
-from lit_pretrain.types import Encoded, Encoder, ImageBatch, Layout
+from lit_pretrain.types import Encoded, Encoder, ImageBatch, Layout, Ragged
 
 trust([__name__])
 
@@ -27,6 +28,7 @@ class Digits(DataModule):
     """1797 digits of 8 x 8; every fifth validates, every fifth tests. `asked` records which splits were read."""
 
     class_names = tuple("0123456789")
+    collate = staticmethod(collate)
 
     def __init__(self, batch_size: int = 64):
         super().__init__()
@@ -60,7 +62,20 @@ class Digits(DataModule):
             )
             return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
 
-        return ResumableLoader(self.dataset, plan, collate)
+        return ResumableLoader(self.dataset, plan, self.collate)
+
+
+def produce(samples) -> ImageBatch:
+    batch = collate(samples)
+    return replace(batch, labels=None, target=Ragged(batch.labels, (1,) * len(batch.labels)))
+
+
+class Produced(Digits):
+    """The digit is no class but a sequence of one, to be produced."""
+
+    class_names = ()
+    target_names = tuple("0123456789")
+    collate = staticmethod(produce)
 
 
 class Small(Encoder):
@@ -89,6 +104,11 @@ class Small(Encoder):
 @pytest.fixture
 def digits() -> Digits:
     return Digits()
+
+
+@pytest.fixture
+def produced() -> Produced:
+    return Produced()
 
 
 @pytest.fixture

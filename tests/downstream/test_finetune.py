@@ -7,9 +7,13 @@ import yaml
 
 from lit_pretrain.callbacks.checkpoint import Checkpoint
 from lit_pretrain.cli import main
+from lit_pretrain.downstream.decoding.error_rate import error_rate
 from lit_pretrain.downstream.finetune import FineTune
 from lit_pretrain.downstream.labelled import Labelled
+from lit_pretrain.downstream.task.base import NAMES
 from lit_pretrain.downstream.task.classify import Classify
+from lit_pretrain.downstream.task.ctc import CTC
+from lit_pretrain.downstream.task.tag_units import TagUnits
 from lit_pretrain.downstream.tuning.linear import Linear
 from lit_pretrain.encoders.checkpoint import FromCheckpoint
 from lit_pretrain.io.checkpoint import load
@@ -20,8 +24,8 @@ from lit_pretrain.part import class_path, spec
 QUIET = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
 
 
-def fit(encoder, data, folder=None, steps=60):
-    model = FineTune(encoder, Classify(16, 10))
+def fit(encoder, data, folder=None, steps=60, task=None):
+    model = FineTune(encoder, task or Classify(16, 10))
     model.optim = AdamW(1e-2)
     callbacks = [Checkpoint(every_n_steps=steps)] if folder else []
     trainer = L.Trainer(max_steps=steps, max_epochs=-1, default_root_dir=folder, callbacks=callbacks,
@@ -46,7 +50,38 @@ def test_unlabelled_batches_are_named(encoder, digits):
         FineTune(encoder, Classify(16, 10)).loss(batch)
 
 
-def test_too_few_classes_are_named(encoder, digits):
+def test_sequences_are_learned_measured_and_predicted(encoder, produced):
+    model, trainer = fit(encoder, Labelled(produced), task=CTC(16, 10, dropout=0.0))
+    found = trainer.test(model, datamodule=trainer.datamodule, verbose=False)[0]
+    assert found["test/error_rate"] < 0.3 and found["test/left_out"] == 0
+    predicted = [labels for out in trainer.predict(model, trainer.datamodule) for labels in out["predictions"]]
+    references = [labels.tolist() for batch in produced.loader("test", shuffle=False) for labels in batch.target.split()]
+    assert found["test/error_rate"] == pytest.approx(error_rate(predicted, references))
+
+
+@pytest.mark.parametrize(("task", "says"), [
+    (TagUnits(16, 10), "TagUnits learns from unit_labels of the batch.*unit_names"),
+    (CTC(16, 10), "CTC learns from target of the batch.*target_names"),
+])  # fmt: skip
+def test_a_field_that_is_missing_is_named(encoder, digits, task, says):
+    batch = next(iter(digits.loader("train", shuffle=False)))
+    with pytest.raises(ValueError, match=says):
+        FineTune(encoder, task).loss(batch)
+    with pytest.raises(ValueError, match=f"the {task.needs.replace('_labels', '')}_names of the data are empty"):
+        type(task).of(encoder, digits)
+
+
+def test_names_of_labels_units_and_targets_pass_through(digits, produced):
+    digits.unit_names = ("a", "b")
+    for data in map(Labelled, (digits, produced)):
+        assert all(getattr(data, name) == getattr(data.data, name) for name in NAMES.values())
+    assert Labelled(digits).unit_names == ("a", "b") and len(Labelled(produced).target_names) == 10
+
+
+def test_too_few_classes_are_named(encoder, digits, produced):
+    with pytest.raises(ValueError, match="10 classes and the task num_classes=9"):
+        CTC(16, 9).check(produced)
+    CTC(16, 9).check(digits)  # their classes are none of its business
     model = FineTune(encoder, Classify(16, 9))
     with pytest.raises(ValueError, match="10 classes and the task num_classes=9"):
         L.Trainer(max_steps=1, enable_checkpointing=False, **QUIET).fit(model, datamodule=Labelled(digits))

@@ -11,15 +11,17 @@ import yaml
 
 from lit_pretrain.callbacks.checkpoint import Checkpoint
 from lit_pretrain.cli import main
+from lit_pretrain.downstream import fingerprint
 from lit_pretrain.downstream import protocol as module
 from lit_pretrain.downstream.cell import Subject
 from lit_pretrain.downstream.finetune import FineTune
 from lit_pretrain.downstream.protocol import Protocol
 from lit_pretrain.downstream.task.classify import Classify
+from lit_pretrain.downstream.task.ctc import CTC
 from lit_pretrain.downstream.tune import Budget
 from lit_pretrain.downstream.tuning.linear import Linear
 from lit_pretrain.optim.recipe import AdamW
-from lit_pretrain.part import build, spec
+from lit_pretrain.part import build, class_path, spec
 from lit_pretrain.probes.knn import KNNProbe
 from lit_pretrain.probes.logistic import LogisticProbe
 
@@ -102,6 +104,55 @@ def test_the_rate_is_the_best_on_validation(subject, tmp_path):
         assert result["validation"]["0.01"] > result["validation"]["1e-07"]
 
 
+PRODUCE = {"task": class_path(CTC), "task_options": {"dropout": 0.0}}
+
+
+def test_of_errors_the_smallest_on_validation_is_selected_and_probes_need_classes(encoder, produced, tmp_path):
+    budget = Budget(learning_rates=(2e-2, 1e-7), min_steps=30, epochs=1)
+    protocol = tiny(labels=("all",), seeds=(0,), budget=budget, **PRODUCE)
+    subjects = [Subject("produced", encoder, produced)]
+    rows = protocol.evaluate(subjects, tmp_path)
+    assert {row["row"] for row in rows} == {"from scratch", "fine-tuned"}
+    assert {row["metric"] for row in rows} == {"error_rate", "left_out"}
+    assert not any(row["larger_is_better"] for row in rows)
+    for result in protocol.run(subjects, tmp_path):
+        assert result["learning_rate"] == 2e-2
+        assert result["validation"]["0.02"] < 0.6 < result["validation"]["1e-07"]
+    assert "error_rate (%, smaller is better)" in (tmp_path / "table.md").read_text()
+    assert spec(build(yaml.safe_load((tmp_path / "protocol.yaml").read_text()))) == spec(protocol)
+
+
+def test_with_classes_beside_the_target_probes_run_too(encoder, produced):
+    produced.class_names = produced.target_names
+    assert {cell.row for cell in tiny(**PRODUCE).cells([Subject("both", encoder, produced)])} == set(ROWS)
+
+
+def test_cells_of_another_task_are_others(subject, produced):
+    (cell,) = tiny(probes=(), labels=("all",), seeds=(0,)).cells([subject])[:1]
+    protocols = tiny(), tiny(**PRODUCE), tiny(**PRODUCE | {"task_options": {"beam": 2}})
+    assert len({protocol._key(cell, "weights", "data") for protocol in protocols}) == 3
+
+
+def test_targets_are_part_of_the_fingerprint(produced):
+    before = fingerprint.of_data(produced)
+    produced.dataset.tensors[1][0] = 7
+    assert fingerprint.of_data(produced) != before
+
+
+def test_wrong_tasks_are_named(encoder, digits, tmp_path):
+    with pytest.raises(ValueError, match="digits: the data have no target"):
+        tiny(**PRODUCE).run([Subject("digits", encoder, digits)], tmp_path)
+    for wrong, says in (
+        ({"task": class_path(FineTune)}, "class path of a task"),
+        ({"task": "lit_pretrain.downstream.task.ctc.needed"}, "class path of a task"),
+        ({"task": "lit_pretrain.downstream.task.ctc.CTCC"}, "cannot be imported"),
+        (PRODUCE | {"task_options": {"beams": 2}}, r"task_options=\['beams'\]: CTC takes beam, dropout, hidden"),
+        (PRODUCE | {"tunings": ()}, "give a tuning"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            tiny(**wrong)
+
+
 def test_other_tunings_name_their_rows(subject):
     names = {cell.row for cell in tiny(probes=(), tunings=(Linear(),)).cells([subject])}
     assert names == {"from scratch (Linear)", "fine-tuned (Linear)"}
@@ -156,7 +207,19 @@ def test_the_command(run, digits, tmp_path, capsys):
     assert {row["checkpoint"] for row in json.loads((out / "results.json").read_text())} == {"run", "step-0000005.ckpt"}
 
 
+def test_the_command_takes_a_task(run, produced, tmp_path, capsys):
+    data = tmp_path / "data.yaml"
+    data.write_text(yaml.safe_dump({"data": spec(produced)}))
+    task = ["--task", class_path(CTC), "--task_options.beam", "2"]
+    words = ["--ckpt", str(run), "--data", str(data), "--out", str(tmp_path / "out"), *task, *FAST]
+    assert main(["evaluate", *words]) == 0
+    assert "error_rate (%, smaller is better)" in capsys.readouterr().out
+    written = yaml.safe_load((tmp_path / "out/protocol.yaml").read_text())["init_args"]
+    assert written["task"] == class_path(CTC) and written["task_options"] == {"beam": 2}
+
+
 @pytest.mark.parametrize("wrong, says", [
+    (["--ckpt", "RUN", "--task", "lit_pretrain.types.Layout"], "class path of a task"),
     (["--ckpt", "nowhere"], "nowhere is no folder here"),
     (["--ckpt", "RUN", "--labels", "some"], "labels"),
     (["--ckpt", "RUN", "--data", "nowhere.yaml"], "nowhere.yaml"),

@@ -4,7 +4,6 @@ Legend: B examples, D width, C classes.
 """
 
 import torch.nn.functional as F
-from lightning import LightningDataModule
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
@@ -38,10 +37,6 @@ class Classify(Task):
             "accuracy": MulticlassAccuracy(num_classes, average="micro"),
             "macro_f1": MulticlassF1Score(num_classes, average="macro"),
         })  # fmt: skip
-
-    def check(self, data: LightningDataModule) -> None:
-        if (found := getattr(data, "num_classes", 0)) > self.num_classes:
-            raise ValueError(f"the data have {found} classes and the task num_classes={self.num_classes}: raise it")
 
     def forward(self, encoded: Encoded) -> Tensor:
         return self.linear(self.dropout(encoded.pooled))  # (B, D) -> (B, C)
