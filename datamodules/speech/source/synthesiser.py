@@ -91,7 +91,7 @@ class Synthesiser(Source):
         self,
         words: tuple[int, int] = (1, 1),
         label: Literal["word", "speaker"] = "word",
-        noise: float = 0.1,
+        noise: float = 0.5,
         sizes: dict[str, int] | None = None,
         seed: int = 0,
     ):

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Recognise strings of digits with CTC and with a token-and-duration transducer: train, then read the test strings.
+#   LIT_PRETRAIN_DATA=... experiments/speech/digit_strings/run.sh ctc
+#   LIT_PRETRAIN_DATA=... experiments/speech/digit_strings/run.sh tdt
+set -eu
+cd "$(dirname "$0")/../../.."
+here=experiments/speech/digit_strings
+options="--config conf/downstream/$1.yaml --config $here/data.yaml --config $here/$1.yaml --run_dir runs/digit_strings/$1"
+lit-pretrain fit $options
+lit-pretrain test $options
