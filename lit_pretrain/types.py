@@ -26,7 +26,8 @@ class Layout:
         device: where the derived index tensors live.
         positions: (U,) index of each unit in its whole example; needed only where units were left out (`keep`).
         prefix: units of each example that may see each other in a prefix language model; None: no prefix.
-        grid: rows and columns on which the units of every whole example lie, row by row; None: they are a sequence.
+        grid: rows and columns on which the units of every whole example lie, row by row, the first rows where there are
+            fewer; None: they are a sequence.
         leading: units in front of each example that stand for the whole of it (class and register tokens).
     """
 

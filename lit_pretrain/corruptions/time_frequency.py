@@ -24,20 +24,25 @@ class TimeFrequency(Recorded):
         self.time, self.frequency = time, frequency
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Tensor:
-        """(U,) bool, true where hidden: round(time R) rows and round(frequency C) columns, one of each at least stays.
+        """(U,) bool, true where hidden: round(time R) rows, of the R that an example has, and round(frequency C) columns; of
+        each, one at least stays.
 
         Raises:
             ValueError: the units lie on no grid, or on one so small that nothing would be hidden.
         """
         row, column = layout.coordinates
-        counts = [min(round(share * n), n - 1) for share, n in zip((self.time, self.frequency), layout.grid, strict=True)]
-        if not any(counts):
-            raise ValueError(f"time={self.time} and frequency={self.frequency} hide nothing of a grid of {layout.grid[0]} x"
-                             f" {layout.grid[1]} units; raise them, or take smaller patches")  # fmt: skip
-        rows, columns = (
-            torch.rand(layout.num_examples, n, generator=generator, device=layout.device).argsort(1).argsort(1) < count
-            for n, count in zip(layout.grid, counts, strict=True)
-        )  # (B, R) and (B, C) bool
+        high, wide = layout.grid
+        own = torch.tensor(layout.lengths, device=layout.device)[:, None] - layout.leading  # (B, 1) units of each grid
+        own = own // wide  # rows
+        hidden_rows = torch.minimum((self.time * own).round(), own - 1)
+        hidden_columns = min(round(self.frequency * wide), wide - 1)
+        if not hidden_columns and not min(round(self.time * high), high - 1):
+            raise ValueError(f"time={self.time} and frequency={self.frequency} hide nothing of a grid of {high} x {wide}"
+                             " units; raise them, or take smaller patches")  # fmt: skip
+        noise = [torch.rand(layout.num_examples, n, generator=generator, device=layout.device) for n in (high, wide)]
+        there = torch.arange(high, device=layout.device) < own
+        rows = noise[0].masked_fill(~there, 2.0).argsort(1).argsort(1) < hidden_rows  # (B, R) bool
+        columns = noise[1].argsort(1).argsort(1) < hidden_columns  # (B, C) bool
         stands = layout.position >= layout.leading
         row, column = row.clamp(min=0), column.clamp(min=0)  # of leading units, which stand nowhere
         return stands & (rows[layout.example, row] | columns[layout.example, column])

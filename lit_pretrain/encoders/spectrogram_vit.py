@@ -4,7 +4,7 @@ from lit_pretrain.encoders.transformer import Transformer
 from lit_pretrain.encoders.vit import vit_block
 from lit_pretrain.nn.depth.plain import Plain
 from lit_pretrain.nn.embedding.log_mel_patches import LogMelPatches
-from lit_pretrain.nn.init.normal import Normal
+from lit_pretrain.nn.init.xavier_uniform import XavierUniform
 from lit_pretrain.nn.norm.layer_norm import LayerNorm
 from lit_pretrain.nn.pooling.base import Pooling
 from lit_pretrain.nn.pooling.mean import Mean
@@ -13,7 +13,8 @@ from lit_pretrain.nn.position.sincos_2d import SinCos2D
 
 
 class SpectrogramViT(Transformer):
-    """Patches, Pre-LN, GELU; pooled is the mean of the units. Defaults: Audio-MAE's encoder of base size.
+    """Patches, Pre-LN, GELU, first weights as MAE's; pooled is the mean of the units. Defaults: Audio-MAE's encoder of base
+    size.
 
     Args:
         embedding: recordings -> patches; it sets the width D.
@@ -48,6 +49,6 @@ class SpectrogramViT(Transformer):
             final_norm=LayerNorm(dim, eps),
             pooling=pooling,
             dropout=dropout,
-            init=Normal(0.02),
+            init=XavierUniform(),
             maskable=maskable,
         )

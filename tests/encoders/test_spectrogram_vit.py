@@ -20,12 +20,13 @@ def test_patches_have_places():
     )
     patches = encoder.features(batch)
     whole = encoder(batch, layers=True)
-    assert patches.units.shape == (36, 16) and patches.layout.grid == (4, 3) and whole.pooled.shape == (3, 16)
+    assert patches.units.shape == (33, 16) and patches.layout.grid == (4, 3) and whole.pooled.shape == (3, 16)
     torch.testing.assert_close(encoder(patches).units, whole.units)
-    patches.units = patches.units.view(3, 12, 16).flip(1).flatten(0, 1)
-    moved = encoder(patches).units.view(3, 12, 16).flip(1).flatten(0, 1)
+    turned = lambda units: torch.cat([x.flip(0) for x in units.split(patches.layout.lengths)])  # noqa: E731
+    patches.units = turned(patches.units)
+    moved = turned(encoder(patches).units)
     assert not torch.allclose(moved, whole.units, atol=1e-2), "the same patches at other places"
-    keep = torch.arange(36) % 3 == 0
+    keep = torch.arange(33) % 3 == 0
     torch.testing.assert_close(encoder(batch, keep=keep, layers=True).layers["embedding"], whole.layers["embedding"][keep])
     again = build(spec(encoder))
     again.load_state_dict(encoder.state_dict())

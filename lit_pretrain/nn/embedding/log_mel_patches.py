@@ -1,6 +1,6 @@
 """Patches of a log-mel spectrogram as units (Audio-MAE, arXiv 2207.06405).
 
-Legend: B recordings, T frames of each spectrogram, M mel bands, P side of a patch, U = B (T / P) (M / P) units.
+Legend: B recordings, T frames of the longest spectrogram, M mel bands, P side of a patch, U patches of all recordings.
 """
 
 import torch
@@ -14,14 +14,15 @@ from lit_pretrain.types import Batch, Layout, SpeechBatch, UnitBatch
 
 
 class LogMelPatches(FrontEnd):
-    """A linear map of each P x P patch of T x M, row by row: rows of the grid are steps in time, columns bands of mels.
+    """A linear map of each P x P patch, row by row: rows of the grid are steps in time, columns bands of mels.
 
-    Recordings that are longer are cut at their end. Each spectrogram gets mean 0 and variance 1, and one that is shorter
-    then gets zeros after its end.
+    Recordings of more than T frames are cut at their end; shorter ones have fewer rows, where the published code pads them
+    to T, so that nothing is spent on silence that no one recorded. Each spectrogram gets mean 0 and variance 1, and zeros
+    after its end in its last row.
 
     Args:
         dim: D, width of the network.
-        frames: T, a multiple of P.
+        frames: T at most, a multiple of P.
         sample_rate: samples a second.
         mels: M, a multiple of P.
         patch_size: P.
@@ -53,7 +54,9 @@ class LogMelPatches(FrontEnd):
     def layout(self, inputs: Batch) -> Layout:
         if isinstance(inputs, UnitBatch):
             return inputs.layout
-        lengths = (self.grid[0] * self.grid[1],) * inputs.num_examples
+        rows, columns = self.grid
+        frames = self.windows.layout(inputs).lengths
+        lengths = tuple(min(rows, -(-n // self.patch_size)) * columns for n in frames)
         return Layout(lengths, inputs.waveforms.device, grid=self.grid)
 
     def features(self, inputs: SpeechBatch) -> UnitBatch:
@@ -72,7 +75,8 @@ class LogMelPatches(FrontEnd):
         """
         p = self.patch_size
         spectrograms = self.spectrograms(inputs).unflatten(2, (-1, p)).unflatten(1, (-1, p))  # (B, T / P, P, M / P, P)
-        return spectrograms.transpose(2, 3).flatten(3).flatten(0, 2)
+        patches = spectrograms.transpose(2, 3).flatten(3).flatten(1, 2)  # (B, N, P P)
+        return torch.cat([x[:n] for x, n in zip(patches, self.layout(inputs).lengths, strict=True)])
 
     def spectrograms(self, inputs: SpeechBatch) -> Tensor:
         """(B, T, M) float32, normalised. See `patches`."""

@@ -12,7 +12,7 @@ from lit_pretrain.corruptions.random_units import RandomUnits
 from lit_pretrain.corruptions.time_frequency import TimeFrequency
 from lit_pretrain.nn.patches import among_hidden, moments, unpatchify
 from lit_pretrain.objectives.base import PretrainModule
-from lit_pretrain.types import Encoder, Losses, SpeechBatch, Term, UnitBatch
+from lit_pretrain.types import Encoder, Layout, Losses, SpeechBatch, Term, UnitBatch
 
 
 class AudioMAE(PretrainModule):
@@ -48,6 +48,9 @@ class AudioMAE(PretrainModule):
         self.encoder, self.decoder, self.masking = encoder, decoder, masking
         self.patch_size, self.normalise = patch_size, normalise
         self.projection, self.head = nn.Linear(encoder.dim, decoder.dim), nn.Linear(decoder.dim, patch_size**2)
+        for layer in (self.projection, self.head):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def loss(self, batch: SpeechBatch) -> Losses:
         patches = self.patches(batch)
@@ -83,10 +86,14 @@ class AudioMAE(PretrainModule):
             mean, std = moments(original)
             predicted = predicted * std + mean
         low, high = original.aminmax()
-        rows = torch.stack([
-            original.masked_fill(hidden[:, None], low), torch.where(hidden[:, None], predicted, original), original
-        ])  # fmt: skip
-        rows = rows.view(-1, layout.lengths[0], self.patch_size**2)  # (3 B, N, P P)
-        rows = unpatchify(rows, self.patch_size, layout.grid).unflatten(0, (3, -1)).transpose(0, 1)
-        rows = rows.mT.flip(-2)  # time runs to the right, low bands lie at the bottom
-        return {"reconstruction": ((rows - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)}
+        shown = (original.masked_fill(hidden[:, None], low), torch.where(hidden[:, None], predicted, original), original)
+        rows = torch.stack([self._picture((x - low) / (high - low).clamp(min=1e-12), layout) for x in shown], 1)
+        return {"reconstruction": rows.clamp(0, 1)}
+
+    def _picture(self, patches: Tensor, layout: Layout) -> Tensor:
+        """(U, P P) -> (B, 1, mels, frames): time runs to the right, low bands lie at the bottom; NaN where nothing is."""
+        rows, columns = layout.grid
+        whole = patches.new_full((layout.num_examples, rows * columns, self.patch_size**2), torch.nan)
+        whole[layout.example, layout.position] = patches
+        used = -(-layout.max_length // columns)
+        return unpatchify(whole, self.patch_size, layout.grid).mT.flip(-2)[..., : used * self.patch_size]

@@ -38,7 +38,7 @@ def test_the_loss(tones):
         target = patches.units[u]
         target = (target - target.mean()) / (target.var() + 1e-6).sqrt()
         errors.append((predicted[u] - target).square().mean())
-    assert hidden.view(3, 12).sum(1).tolist() == [10, 10, 10] and found.count == 30
+    assert [int(x.sum()) for x in hidden.split((12, 9, 12))] == [10, 8, 10] and found.count == 28
     torch.testing.assert_close(found.sum, torch.stack(errors).sum())
 
 
@@ -69,10 +69,12 @@ def test_it_learns(tones, options):
 def test_pictures(tones):
     model = audio_mae().eval()
     (rows,) = model.pictures(tones).values()
-    assert rows.shape == (3, 3, 1, 12, 16) and rows.min() == 0 and rows.max() == 1
+    assert rows.shape == (3, 3, 1, 12, 16) and rows[1, :, :, :, 12:].isnan().all() and not rows[1, ..., :12].isnan().any()
+    assert rows.nan_to_num().min() == 0 and rows.nan_to_num().max() == 1
     original = model.encoder.embedding.spectrograms(tones).mT.flip(1)[:, None]
-    low, high = original.aminmax()
-    torch.testing.assert_close(rows[:, 2], (original - low) / (high - low), rtol=1e-4, atol=1e-4)
+    original[1, ..., 12:] = torch.nan
+    low, high = original[~original.isnan()].aminmax()
+    torch.testing.assert_close(rows[:, 2], (original - low) / (high - low), rtol=1e-4, atol=1e-4, equal_nan=True)
     seen = (rows[:, 0] == rows[:, 2]).all(1)
     assert torch.equal(rows[:, 1, 0][seen], rows[:, 2, 0][seen]) and 0.1 < seen.float().mean() < 0.3
 
