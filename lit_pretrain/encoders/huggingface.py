@@ -4,22 +4,12 @@ Legend: B examples, L longest of them, U tokens of all examples end to end, D wi
 """
 
 import inspect
-import json
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    MODEL_FOR_TEXT_ENCODING_MAPPING,
-    AutoConfig,
-    AutoModel,
-    AutoModelForTextEncoding,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
-from transformers.utils import logging
 
+from lit_pretrain.io import automodel
 from lit_pretrain.nn.pooling.base import Pooling
 from lit_pretrain.nn.pooling.mean import Mean
 from lit_pretrain.types import Encoded, Encoder, Layout, TextBatch
@@ -50,7 +40,7 @@ class HuggingFaceEncoder(Encoder):
     ):
         super().__init__()
         self.pooling = pooling
-        self.model = _load(name_or_folder) if pretrained else _fresh(name_or_folder, config)
+        self.model = automodel.load(name_or_folder) if pretrained else automodel.fresh(name_or_folder, config)
         self.whole = not self.model.config.is_encoder_decoder  # half a model cannot be written as one
         if not self.whole:
             self.model = self.model.get_encoder()
@@ -61,8 +51,7 @@ class HuggingFaceEncoder(Encoder):
                              " that a strategy could shard one by one")  # fmt: skip
         self._parameters_of_call = set(inspect.signature(self.model.forward).parameters)
         # A rebuilt encoder gets its weights from the checkpoint, so only the architecture is recorded.
-        full = json.loads(self.model.config.to_json_string(use_diff=False))
-        self._init_args |= {"pretrained": False, "config": full}
+        self._init_args |= {"pretrained": False, "config": automodel.config_of(self.model)}
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -110,36 +99,3 @@ class HuggingFaceEncoder(Encoder):
         positions = layout.position.new_zeros(valid.shape)
         positions[valid] = layout.position + (0 if padding is None else padding + 1)
         return positions
-
-
-def _auto(config: PreTrainedConfig) -> type:
-    """AutoModel, or where it would make an encoder-decoder whose encoder is a model too (T5), that."""
-    return AutoModelForTextEncoding if type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING else AutoModel
-
-
-def _config(name: str) -> PreTrainedConfig:
-    try:
-        return AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        where = "this folder holds" if Path(name).is_dir() else "this is no folder here, and the hub gives"
-        raise ValueError(f"{name}: {where} no model of transformers: {str(error).splitlines()[0]}") from error
-
-
-def _load(name: str) -> PreTrainedModel:
-    """With its weights; poolers may be missing, since units are pooled here."""
-    config, verbosity = _config(name), logging.get_verbosity()
-    logging.set_verbosity_error()  # what is missing is checked below
-    try:
-        model, info = _auto(config).from_pretrained(name, output_loading_info=True, dtype=torch.float32)
-    finally:
-        logging.set_verbosity(verbosity)
-    missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
-    if missing:
-        raise ValueError(f"{name}: its files lack weights of {type(model).__name__}: {missing}; with pretrained=false"
-                         " it starts from fresh ones")  # fmt: skip
-    return model
-
-
-def _fresh(name: str, config: dict[str, Any] | None) -> PreTrainedModel:
-    found = _config(name) if config is None else AutoConfig.for_model(**config)
-    return _auto(found).from_config(found, dtype=torch.float32)
