@@ -21,8 +21,10 @@ from huggingface_hub.errors import HfHubHTTPError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoConfig
+from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING_NAMES
 
 from lit_pretrain.encoders.huggingface import HuggingFaceEncoder
+from lit_pretrain.encoders.huggingface_speech import HuggingFaceSpeechEncoder
 from lit_pretrain.io import families
 from lit_pretrain.io.family import Config, Family
 from lit_pretrain.nn.embedding.share import share_embedding
@@ -36,7 +38,8 @@ CONFIG, SPEC, WEIGHTS, PICKLE = "config.json", "encoder.json", "model.safetensor
 def from_pretrained(name_or_folder: str | Path) -> Encoder:
     """The encoder of a folder or of a model on the hub, in eval mode; of an encoder-decoder, its encoder.
 
-    A model of a family that `io/families` does not map becomes a `HuggingFaceEncoder`. What was not loaded (heads,
+    A model of a family that `io/families` does not map becomes a `HuggingFaceEncoder`, or where it reads waveforms, a
+    `HuggingFaceSpeechEncoder`. What was not loaded (heads,
     poolers) is printed.
 
     Raises:
@@ -46,9 +49,11 @@ def from_pretrained(name_or_folder: str | Path) -> Encoder:
     if (folder / SPEC).is_file():
         return _load_own(folder)
     if (model_type := _model_type(folder)) not in _model_types():
-        print(f"{folder}: a {model_type!r} runs unchanged inside HuggingFaceEncoder; lit_pretrain has blocks of its own"
+        speech = FEATURE_EXTRACTOR_MAPPING_NAMES.get(model_type) == "Wav2Vec2FeatureExtractor"
+        adapter = HuggingFaceSpeechEncoder if speech else HuggingFaceEncoder
+        print(f"{folder}: a {model_type!r} runs unchanged inside {adapter.__name__}; lit_pretrain has blocks of its own"
               f" for {', '.join(_model_types())}")  # fmt: skip
-        return HuggingFaceEncoder(str(folder)).eval()
+        return adapter(str(folder)).eval()
     family, config, weights = _read(folder)
     with _named(folder):
         encoder = family.make(config)

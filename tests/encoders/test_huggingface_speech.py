@@ -8,6 +8,7 @@ import torch
 import transformers as hf
 
 from lit_pretrain.encoders.huggingface_speech import PADDABLE, HuggingFaceSpeechEncoder
+from lit_pretrain.io.pretrained import from_pretrained
 from lit_pretrain.part import build, spec
 from lit_pretrain.types import SpeechBatch
 
@@ -194,3 +195,13 @@ def test_mistakes_are_named(tmp_path) -> None:
     assert len(encoder(speech()).units) == encoder.layout(speech()).num_units
     with pytest.raises(ValueError, match=r"its layers cannot be named \(layers\)"):
         encoder(speech(), layers=True)
+
+
+@torch.no_grad()
+def test_from_pretrained_knows_which_models_read_waveforms(tmp_path, capsys) -> None:
+    model = saved(CASES["wavlm layer"][0], tmp_path)
+    found = from_pretrained(tmp_path)
+    assert isinstance(found, HuggingFaceSpeechEncoder)
+    assert "runs unchanged inside HuggingFaceSpeechEncoder" in capsys.readouterr().out
+    wave = speech().waveforms[:500]
+    torch.testing.assert_close(found(SpeechBatch(wave, (500,), 16000)).units, model(wave[None]).last_hidden_state[0])
