@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# One method on one data set, ten core-minutes on one thread (two run side by side on two cores); then the table of all.
+# One method on one data set, about ten core-minutes on one thread (two run side by side on two cores); then the table of all.
+# `resnet_settled` is the control: SimCLR at a learning rate of nearly 0, so that BatchNorm has seen data and nothing is learned.
 #   LIT_PRETRAIN_DATA=... experiments/vision/five_minutes/run.sh fashion_mnist simclr
 #   LIT_PRETRAIN_DATA=... experiments/vision/five_minutes/run.sh hymenoptera mae
 #   LIT_PRETRAIN_DATA=... experiments/vision/five_minutes/run.sh table
@@ -20,12 +21,19 @@ case $1-$2 in
   *-dino) data=$1_multi_crop ;;
   *) data=$1_two_views ;;
 esac
+name=$2 method=$2
 case $1-$2 in
-  fashion_mnist-mae) more="--model.masking.ratio 0.75 --optim.lr 1e-3 --trainer.max_steps 600" ;;
-  fashion_mnist-dino) more="--data.image_size 32 --trainer.max_steps 400" ;;
-  fashion_mnist-*) more="--data.image_size 32 --trainer.max_steps 600" ;;
-  hymenoptera-mae) more="--model.masking.ratio 0.75 --model.patch_size 8 --model.encoder.patch_size 8 --trainer.max_steps 800" ;;
-  hymenoptera-*) more="--trainer.max_steps 400" ;;
+  fashion_mnist-mae) more="--model.masking.ratio 0.75 --optim.lr 1e-3 --trainer.max_steps 1000" ;;
+  fashion_mnist-simclr) more="--data.image_size 32 --trainer.max_steps 800" ;;
+  fashion_mnist-dino) more="--data.image_size 32 --data.batch_size 128 --trainer.max_steps 650" ;;
+  fashion_mnist-spark) more="--data.image_size 32 --data.batch_size 128 --trainer.max_steps 900" ;;
+  fashion_mnist-resnet_settled) method=simclr more="--data.image_size 32 --trainer.max_steps 50 --optim.lr 1e-12" ;;
+  hymenoptera-mae) more="--model.masking.ratio 0.75 --model.patch_size 8 --model.encoder.patch_size 8 --optim.lr 1e-3
+    --trainer.max_steps 1900" ;;
+  hymenoptera-simclr) more="--trainer.max_steps 720" ;;
+  hymenoptera-dino) more="--trainer.max_steps 370" ;;
+  hymenoptera-spark) more="--trainer.max_steps 490" ;;
+  hymenoptera-resnet_settled) method=simclr more="--trainer.max_steps 50 --optim.lr 1e-12" ;;
 esac
-lit-pretrain fit --config conf/vision/$2.yaml --config $here/data/$data.yaml --config $here/trainer.yaml $more \
-  --run_dir runs/five_minutes/$1/$2
+lit-pretrain fit --config conf/vision/$method.yaml --config $here/data/$data.yaml --config $here/trainer.yaml $more \
+  --run_dir runs/five_minutes/$1/$name
