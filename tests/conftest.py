@@ -26,3 +26,10 @@ def data_dir() -> Path:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tokenizers and token files of tests do not enter the user's cache."""
     os.environ.setdefault("LIT_PRETRAIN_CACHE", str(tmp_path_factory.getbasetemp().parent / "lit_pretrain_cache"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file run in one process, those of the conformance battery by configuration: it is as long as all others."""
+    for item in items:
+        run = getattr(item, "callspec", None) and item.callspec.params.get("run")
+        item.add_marker(pytest.mark.xdist_group(f"{item.path}::{run}" if run else str(item.path)))

@@ -62,7 +62,7 @@ def trained(steps: int, **settings) -> tuple[FunCodec, list[float]]:
     return model, losses
 
 
-waveform_codec = cache(partial(trained, 40))
+waveform_codec = cache(partial(trained, 25))
 
 
 def gradients(model: FunCodec, value: Tensor) -> set[str]:
@@ -126,7 +126,7 @@ def test_more_stages_are_more_faithful() -> None:
 
 
 def test_the_spectral_codec_learns() -> None:
-    model, losses = trained(20, spectral=True)
+    model, losses = trained(15, spectral=True)
     before, after = validated(codec(spectral=True), tones()), validated(model, tones())
     assert losses[-1] < 0.8 * losses[0] and after["mel"] < 0.5 * before["mel"]
     assert after["si_sdr_3"] > before["si_sdr_3"]
