@@ -50,7 +50,6 @@ def plan(
     bucket: bool,
     seed: int,
     epoch: int,
-    draws: np.ndarray | None = None,
 ) -> list[list[int]]:
     """The batches of an epoch, over all ranks, by a budget of units.
 
@@ -59,9 +58,8 @@ def plan(
         budget: of a batch.
         shuffle: a new order each epoch; otherwise that of the source.
         bucket: put examples of similar length together.
-        draws: (M,) the examples of this epoch, some more than once; None: each once.
     """
-    order = np.arange(len(lengths)) if draws is None else draws
+    order = np.arange(len(lengths))
     if not shuffle:
         return by_budget(lengths, order, budget)
     rng = np.random.default_rng([seed, epoch])

@@ -1,7 +1,6 @@
 """Text for pretraining, and labelled text for probes and fine-tuning."""
 
 import hashlib
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from torch.utils.data import Dataset
 
 from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.datamodules.draws import run_seed
 from lit_pretrain.datamodules.loader import ResumableLoader
 from lit_pretrain.datamodules.order import balanced, of_rank, plan
 from lit_pretrain.datamodules.split import SPLITS
@@ -147,9 +147,7 @@ class TextDataModule(DataModule):
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if attached and not labelled else (0, 1)
 
         def of_epoch(epoch: int) -> list[list[int]]:
-            # Read here and not in advance: seed_everything may come after the datamodule.
-            run_seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
-            batches = plan(examples.lengths, self.tokens_per_batch, shuffle=shuffle, bucket=self.bucket, seed=run_seed,
+            batches = plan(examples.lengths, self.tokens_per_batch, shuffle=shuffle, bucket=self.bucket, seed=run_seed(),
                            epoch=epoch)  # fmt: skip
             return of_rank(batches, rank, world)
 

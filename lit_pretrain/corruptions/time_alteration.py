@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lit_pretrain.corruptions.time_spans import first
+from lit_pretrain.corruptions.random_order import places
 from lit_pretrain.part import Recorded
 from lit_pretrain.types import Layout
 
@@ -41,7 +41,7 @@ class TimeAlteration(Recorded):
         units = layout.offsets.diff().double()  # (B,)
         spans = (self.share * units / self.length).round().minimum((units / self.length).floor())
         fits = layout.position <= units[layout.example] - self.length
-        wanted, given = (first(fits, layout, generator) for _ in range(2))
+        wanted, given = (places(fits, layout, generator) for _ in range(2))
         frames, offset = torch.arange(layout.num_units, device=layout.device), layout.offsets[:-1].long()[layout.example]
         # The span that comes i-th in one random order gets the frames of the i-th in the other.
         partner = torch.empty_like(frames).scatter_(0, offset + given, frames)[offset + wanted]

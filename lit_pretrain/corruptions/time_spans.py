@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from lit_pretrain.corruptions.random_order import places
 from lit_pretrain.part import Recorded
 from lit_pretrain.types import Layout
 
@@ -41,17 +42,8 @@ class TimeSpans(Recorded):
         spans = spans.minimum((units / self.length).floor())
         place = layout.position - layout.leading
         fits = (place >= 0) & (place <= units[layout.example] - self.length)
-        begins = (first(fits, layout, generator) < spans[layout.example]) & fits
+        begins = (places(fits, layout, generator) < spans[layout.example]) & fits
         begun = begins.long().cumsum(0)
         ended = torch.zeros_like(begun)  # no span leaves its example, so all examples are counted at once
         ended[self.length :] = begun[: -self.length]
         return begun > ended
-
-
-def first(wanted: Tensor, layout: Layout, generator: torch.Generator) -> Tensor:
-    """(U,) int64: the place of each unit in a random order of its example, in which the wanted ones (U,) come first."""
-    noise = torch.rand(layout.num_units, generator=generator, device=layout.device)
-    # In one sort for all examples. In float64, for the noise must not be rounded away beside the example's number.
-    order = (4.0 * layout.example.double() + 2.0 * ~wanted + noise).argsort(stable=True)
-    rank = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
-    return rank - layout.offsets[:-1].long()[layout.example]

@@ -18,13 +18,12 @@ from sklearn.cluster import MiniBatchKMeans
 
 from lit_pretrain.config.run_folder import flat
 from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.downstream.piecewise import Arrays, collect, write
 from lit_pretrain.downstream.unit_features import UnitFeatures
 from lit_pretrain.nn.quantizer.kmeans import nearest
 from lit_pretrain.part import spec
 from lit_pretrain.types import Batch
-
-SPLITS = ("train", "validation", "test")
 
 
 class UnitMaker:

@@ -1,11 +1,10 @@
 """Audio files in a folder whose paths say what they are."""
 
-import os
 import re
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from lit_pretrain.datamodules.files import below
 from lit_pretrain.datamodules.speech.decode import SUFFIXES, Decoder
 from lit_pretrain.datamodules.speech.source.base import NoRecordings, Recordings, Source
 from lit_pretrain.datamodules.speech.source.files import Entry, Files
@@ -94,7 +93,7 @@ class AudioFolder(Source):
         root = Path(self.root).expanduser()
         if not root.is_dir():
             raise ValueError(f"recordings: root={self.root!r} is no folder")
-        files = sorted(_below(root))
+        files = sorted(below(root, SUFFIXES))
         if not files:
             raise ValueError(f"recordings: {root} and the folders below it hold no file that ends in one of"
                              f" {', '.join(SUFFIXES)}")  # fmt: skip
@@ -108,11 +107,3 @@ class AudioFolder(Source):
             raise ValueError(f"recordings: {file!r} below {self.root} does not fit the pattern {self.pattern!r}; change"
                              " the pattern, or move the file")  # fmt: skip
         return found.groupdict()
-
-
-def _below(folder: Path) -> Iterator[str]:
-    for path, _, names in os.walk(folder, followlinks=True):
-        inside = Path(path).relative_to(folder)
-        for name in names:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield (inside / name).as_posix()

@@ -1,13 +1,12 @@
 """Image files in folders."""
 
 import json
-import os
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from lit_pretrain.datamodules.files import below
 from lit_pretrain.datamodules.split import digest, held_out, numbered
 from lit_pretrain.datamodules.vision.decode import Decoder
 from lit_pretrain.datamodules.vision.source.base import Images, Source, no_images
@@ -111,7 +110,7 @@ class Folder(Source):
     def _listed(self, split: str) -> list[str]:
         if (folder := self.folder(split)) is None:
             return []
-        files = sorted(_below(folder))
+        files = sorted(below(folder, SUFFIXES))
         if not files:
             raise ValueError(f"{split} images: {folder} and the folders below it hold no file that ends in one of"
                              f" {', '.join(SUFFIXES)}")  # fmt: skip
@@ -156,14 +155,6 @@ class Files(Images):
 
     def name(self, i: int) -> str:
         return str(self.folder / self.files[i])
-
-
-def _below(folder: Path) -> Iterator[str]:
-    for path, _, names in os.walk(folder, followlinks=True):
-        inside = Path(path).relative_to(folder)
-        for name in names:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield (inside / name).as_posix()
 
 
 def _class(file: str) -> str | None:
