@@ -33,13 +33,17 @@ class Concatenated(Source):
         if not 1 <= low <= high:
             raise ValueError(f"length={list(length)}: give the least and the most recordings of a string, at least 1")
         self.source, self.count, self.pause, self.seed = source, count, pause, seed
+        self._train: int | None = None  # recordings of the training split; to count them reads all of their headers
 
     def recordings(self, split: str, decoder: Decoder = Decoder()) -> Recordings:
         inner = self.source.recordings(split, decoder)
         if len(inner) and inner.labels is None:
             raise ValueError(f"{type(self.source).__name__} has no classes in {split!r} that could be a transcript")
-        share = 1.0 if split == "train" else len(inner) / max(1, len(self.source.recordings("train", decoder)))
-        return Strings(inner, self, split, round(self.count * share), decoder.sample_rate)
+        if split == "train":
+            self._train = len(inner)
+        elif self._train is None:
+            self._train = len(self.source.recordings("train", decoder))
+        return Strings(inner, self, split, round(self.count * len(inner) / max(1, self._train)), decoder.sample_rate)
 
     def fingerprint(self, split: str) -> str:
         own = (split, self.length, self.count, self.pause, self.seed)

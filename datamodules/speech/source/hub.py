@@ -7,9 +7,10 @@ from typing import Any
 import datasets
 import numpy as np
 
+from lit_pretrain.datamodules import hub
 from lit_pretrain.datamodules.speech.decode import Decoder
 from lit_pretrain.datamodules.speech.source.base import NoRecordings, Recordings, Source
-from lit_pretrain.datamodules.split import digest, held_out, numbered
+from lit_pretrain.datamodules.split import digest, held_out
 from lit_pretrain.datamodules.unreadable import Unreadable, reason
 
 
@@ -51,11 +52,7 @@ class Hub(Source):
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        if self.label_field is None:
-            return ()
-        rows = self._load("train")
-        names = getattr(rows.features[self.label_field], "names", None)
-        return tuple(names or sorted({str(x) for x in rows.unique(self.label_field) if x is not None}))
+        return hub.class_names(self._load("train"), self.label_field)
 
     def recordings(self, split: str, decoder: Decoder = Decoder()) -> Recordings:
         rows = self._rows(split)
@@ -77,18 +74,8 @@ class Hub(Source):
     def _load(self, split: str) -> datasets.Dataset:
         """Raises ValueError: there is no such data set, split or column."""
         if split not in self._loaded:
-            try:
-                if Path(self.name).expanduser().is_dir() and (Path(self.name).expanduser() / "state.json").exists():
-                    rows = datasets.load_from_disk(str(Path(self.name).expanduser()))
-                elif (Path(self.name).expanduser() / "dataset_dict.json").exists():
-                    rows = datasets.load_from_disk(str(Path(self.name).expanduser()))[self.splits[split]]
-                else:
-                    rows = datasets.load_dataset(self.name, self.config, split=self.splits[split], revision=self.revision)
-            except Exception as error:  # of the hub, the network or the folder
-                raise ValueError(f"split {self.splits[split]!r} of {self.name!r} cannot be had ({reason(error)})") from error
-            for field in (self.audio_field, self.label_field, self.text_field, self.seconds_field):
-                if field is not None and field not in rows.features:
-                    raise ValueError(f"{self.name}: no column {field!r}; it has {', '.join(rows.features)}")
+            rows = hub.load(self.name, self.config, self.splits[split], self.revision)
+            hub.check_columns(rows, self.name, self.audio_field, self.label_field, self.text_field, self.seconds_field)
             self._loaded[split] = rows.cast_column(self.audio_field, datasets.Audio(decode=False))
         return self._loaded[split]
 
@@ -110,8 +97,7 @@ class Rows(Recordings):
         else:
             lengths = rows[source.seconds_field]
         self.seconds = np.fromiter(lengths, np.float64, len(rows))
-        if source.label_field is not None:
-            self.labels = _labels(rows, source)
+        self.labels = hub.labels(rows, source.label_field, source.class_names, source.name)
         self.transcripts = None if source.text_field is None else tuple(rows[source.text_field])
 
     def read(self, i: int, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
@@ -127,11 +113,3 @@ class Rows(Recordings):
 
 def _file(audio: dict[str, Any]) -> Path | bytes:
     return Path(audio["path"]) if audio.get("bytes") is None else audio["bytes"]
-
-
-def _labels(rows: datasets.Dataset, source: Hub) -> np.ndarray | None:
-    values = rows[source.label_field]
-    if hasattr(rows.features[source.label_field], "names"):  # -1 in a test split whose labels are not published
-        numbers = np.array([-1 if x is None else x for x in values], np.int64)
-        return numbers if (numbers >= 0).any() else None
-    return numbered((None if x is None else str(x) for x in values), source.class_names, source.name)

@@ -120,11 +120,10 @@ class Spoken(Recordings):
 
     def __init__(self, source: Synthesiser, split: str, decoder: Decoder):
         self.source, self.split, self.decoder = source, SPLITS.index(split), decoder
-        self.fingerprint = source.fingerprint(split)
         rng = np.random.default_rng([source.seed, self.split])
         count = source.sizes[split]
         spoken = rng.integers(source.words[0], source.words[1] + 1, count)
-        self.said = [rng.integers(len(WORDS), size=n).tolist() for n in spoken]
+        self.said = [tuple(rng.integers(len(WORDS), size=n).tolist()) for n in spoken]
         every = source.label == "speaker"
         voices = range(SEEN + UNSEEN) if every else range(SEEN) if split != "test" else range(SEEN, SEEN + UNSEEN)
         self.voices = rng.choice(list(voices), count)
@@ -134,37 +133,40 @@ class Spoken(Recordings):
             self.labels = self.voices.astype(np.int64) if every else np.array([words[0] for words in self.said], np.int64)
 
     def read(self, i: int, start: float = 0.0, seconds: float | None = None) -> np.ndarray:
-        samples = self.decoder.waveform(self._waveform(i), RATE, self.name(i))
+        samples = self.decoder.waveform(waveform(*self._what(i), self.source.noise), RATE, self.name(i))
         return part(samples, self.decoder.sample_rate, start, seconds)
 
     def unit_labels(self, i: int) -> np.ndarray:
-        phones, lengths, _ = self._score(i)
+        phones, lengths, _ = score(*self._what(i))
         return np.repeat(phones, lengths)
 
     def name(self, i: int) -> str:
         return f"synthesised {self.transcripts[i]!r} (speaker {self.voices[i]}, number {i})"
 
-    def _score(self, i: int) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
-        """Phones, their lengths in units, and the generator of what is still to be drawn."""
-        rng = np.random.default_rng([self.source.seed, self.split, i])
-        names = ["sil", *(phone for word in self.said[i] for phone in (*WORDS[word], "sil"))]
-        usual = np.array([PHONES[name].seconds for name in names]) * voice(int(self.voices[i])).tempo
-        lengths = np.maximum(1, np.rint(usual * rng.uniform(0.8, 1.25, len(names)) * RATE / UNIT)).astype(np.int64)
-        return np.array([list(PHONES).index(name) for name in names]), lengths, rng
-
-    def _waveform(self, i: int) -> np.ndarray:
-        phones, lengths, rng = self._score(i)
-        kept = _cached(self.fingerprint, i)
-        if len(kept) == 0:
-            made = synthesise(phones, lengths, voice(int(self.voices[i])), self.source.noise, rng)
-            kept.append(made)
-        return kept[0]
+    def _what(self, i: int) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+        return (self.source.seed, self.split, i), self.said[i], int(self.voices[i])
 
 
-@lru_cache(maxsize=4096)
-def _cached(*key: object) -> list[np.ndarray]:
-    """A place for a waveform, since epochs ask for it again."""
-    return []
+def score(key: tuple[int, ...], said: tuple[int, ...], speaker: int) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
+    """Phones, their lengths in units, and the generator of what is still to be drawn.
+
+    Args:
+        key: of the random draws.
+        said: numbers in WORDS.
+        speaker: see `voice`.
+    """
+    rng = np.random.default_rng(key)
+    names = ["sil", *(phone for word in said for phone in (*WORDS[word], "sil"))]
+    usual = np.array([PHONES[name].seconds for name in names]) * voice(speaker).tempo
+    lengths = np.maximum(1, np.rint(usual * rng.uniform(0.8, 1.25, len(names)) * RATE / UNIT)).astype(np.int64)
+    return np.array([list(PHONES).index(name) for name in names]), lengths, rng
+
+
+@lru_cache(maxsize=4096)  # epochs ask for it again
+def waveform(key: tuple[int, ...], said: tuple[int, ...], speaker: int, noise: float) -> np.ndarray:
+    """(S,) float32. See `score` and `synthesise`."""
+    phones, lengths, rng = score(key, said, speaker)
+    return synthesise(phones, lengths, voice(speaker), noise, rng)
 
 
 def voice(speaker: int) -> Voice:

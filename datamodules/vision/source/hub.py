@@ -6,7 +6,8 @@ from pathlib import Path
 import datasets
 import numpy as np
 
-from lit_pretrain.datamodules.split import digest, held_out, numbered
+from lit_pretrain.datamodules import hub
+from lit_pretrain.datamodules.split import digest, held_out
 from lit_pretrain.datamodules.unreadable import Unreadable
 from lit_pretrain.datamodules.vision.decode import Decoder
 from lit_pretrain.datamodules.vision.source.base import Images, Source, no_images
@@ -48,11 +49,7 @@ class Hub(Source):
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        if self.label_field is None:
-            return ()
-        rows = self._load("train")
-        names = getattr(rows.features[self.label_field], "names", None)
-        return tuple(names or sorted({str(x) for x in rows.unique(self.label_field) if x is not None}))
+        return hub.class_names(self._load("train"), self.label_field)
 
     @cached_property
     def tag_names(self) -> tuple[str, ...]:
@@ -65,7 +62,7 @@ class Hub(Source):
         rows = self._load("train" if cut else split)
         if cut:
             rows = rows.select(held_out(len(rows), self.validation_fraction, split))
-        labels = self._labels(rows)
+        labels = hub.labels(rows, self.label_field, self.class_names, self.name)
         tags = tag_matrix(map(_words, rows[self.tags_field]), self.tag_names) if self.tag_names else None
         rows = rows.select_columns([self.image_field]).cast_column(self.image_field, datasets.Image(decode=False))
         return Rows(rows, self.image_field, self.name, decoder, labels, tags)
@@ -79,14 +76,6 @@ class Hub(Source):
         """Whether the split is a part of the training rows."""
         return split != "test" and self.validation_fraction > 0 and self.splits["validation"] is None
 
-    def _labels(self, rows: datasets.Dataset) -> np.ndarray | None:
-        if self.label_field is None:
-            return None
-        if hasattr(rows.features[self.label_field], "names"):  # -1 in a test split whose labels are not published
-            numbers = np.array([-1 if x is None else x for x in rows[self.label_field]], np.int64)
-            return numbers if (numbers >= 0).any() else None
-        return numbered((None if x is None else str(x) for x in rows[self.label_field]), self.class_names, self.name)
-
     def _load(self, split: str) -> datasets.Dataset:
         """All columns of a split.
 
@@ -94,25 +83,13 @@ class Hub(Source):
             ValueError: there is no such data set, split or column.
         """
         if split not in self._loaded:
-            rows = self._read(split)
-            for field in (self.image_field, self.label_field, self.tags_field):
-                if field is not None and field not in rows.features:
-                    raise ValueError(f"data set {self.name!r} has no column {field!r}; it has {sorted(rows.features)}")
+            rows = hub.load(self.name, self.config, self.splits[split], self.revision)
+            hub.check_columns(rows, self.name, self.image_field, self.label_field, self.tags_field)
             if not isinstance(rows.features[self.image_field], datasets.Image):
                 raise ValueError(f"data set {self.name!r}: column {self.image_field!r} holds no images but"
                                  f" {rows.features[self.image_field]}")  # fmt: skip
             self._loaded[split] = rows
         return self._loaded[split]
-
-    def _read(self, split: str) -> datasets.Dataset:
-        try:
-            if any((Path(self.name) / file).exists() for file in ("dataset_dict.json", "state.json")):  # of save_to_disk
-                loaded = datasets.load_from_disk(self.name)
-                return loaded if isinstance(loaded, datasets.Dataset) else loaded[self.splits[split]]
-            return datasets.load_dataset(self.name, self.config, split=self.splits[split], revision=self.revision)
-        except (FileNotFoundError, ConnectionError, KeyError, ValueError, datasets.exceptions.DatasetsError) as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"data set {self.name!r}, split {self.splits[split]!r}, cannot be loaded: {first}") from error
 
 
 class Rows(Images):

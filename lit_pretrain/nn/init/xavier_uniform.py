@@ -17,6 +17,13 @@ class XavierUniform(Init):
             if isinstance(module, nn.Embedding):
                 module.weight.normal_(0.0, 0.02)
             elif isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)):
-                nn.init.xavier_uniform_(module.weight.flatten(1))
-                if module.bias is not None:
-                    module.bias.zero_()
+                start(module)
+
+
+@torch.no_grad()
+def start(*layers: nn.Linear | nn.modules.conv._ConvNd) -> None:
+    """The same for single layers, such as an objective's own."""
+    for layer in layers:
+        nn.init.xavier_uniform_(layer.weight.flatten(1))
+        if layer.bias is not None:
+            layer.bias.zero_()

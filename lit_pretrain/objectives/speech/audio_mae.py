@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lit_pretrain.corruptions.random_units import RandomUnits
 from lit_pretrain.corruptions.time_frequency import TimeFrequency
+from lit_pretrain.nn.init.xavier_uniform import start
 from lit_pretrain.nn.patches import among_hidden, moments, unpatchify
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, Layout, Losses, SpeechBatch, Term, UnitBatch
@@ -48,9 +49,7 @@ class AudioMAE(PretrainModule):
         self.encoder, self.decoder, self.masking = encoder, decoder, masking
         self.patch_size, self.normalise = patch_size, normalise
         self.projection, self.head = nn.Linear(encoder.dim, decoder.dim), nn.Linear(decoder.dim, patch_size**2)
-        for layer in (self.projection, self.head):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        start(self.projection, self.head)
 
     def loss(self, batch: SpeechBatch) -> Losses:
         patches = self.patches(batch)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_pretrain.corruptions.random_units import RandomUnits
+from lit_pretrain.nn.init.xavier_uniform import start
 from lit_pretrain.nn.patches import among_hidden, moments, patchify, unpatchify
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, ImageBatch, Layout, Losses, Term, UnitBatch
@@ -50,9 +51,7 @@ class MAE(PretrainModule):
         self.patch_size, self.normalise = patch_size, normalise
         self.projection = nn.Linear(encoder.dim, decoder.dim)
         self.head = nn.Linear(decoder.dim, patch_size**2 * channels)
-        for layer in (self.projection, self.head):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        start(self.projection, self.head)
 
     def loss(self, batch: ImageBatch) -> Losses:
         layout = self.encoder.layout(batch)
