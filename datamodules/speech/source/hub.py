@@ -111,5 +111,8 @@ class Rows(Recordings):
         return f"{self.where}, row {i}"
 
 
-def _file(audio: dict[str, Any]) -> Path | bytes:
+def _file(audio: dict[str, Any] | None) -> Path | bytes:
+    """An empty file for a row without a recording, which is then unreadable like any other."""
+    if audio is None:
+        return b""
     return Path(audio["path"]) if audio.get("bytes") is None else audio["bytes"]

@@ -89,8 +89,9 @@ def test_shards(tmp_path):
 
 
 def test_datasets_on_disk(tmp_path):
-    rows = {"audio": [{"bytes": wav(), "path": None}, {"bytes": b"broken", "path": None}, {"bytes": wav(0.5), "path": None}],
-            "word": ["go", "stop", "stop"], "text": ["a b", "b", None]}  # fmt: skip
+    audio = [{"bytes": content, "path": None} for content in (wav(), b"broken", wav(0.5))]
+    rows = {"audio": [*audio, None],
+            "word": ["go", "stop", "stop", "go"], "text": ["a b", "b", None, "a"]}  # fmt: skip
     stored = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
     words = {"word": datasets.Value("string"), "text": datasets.Value("string")}
     made = datasets.Dataset.from_dict(rows, datasets.Features({"audio": stored} | words))
@@ -100,5 +101,6 @@ def test_datasets_on_disk(tmp_path):
     with pytest.warns(UserWarning, match="data, row 1"):
         batches = list(data.loader("train", shuffle=False, labelled=True))
     assert [b.labels.tolist() for b in batches] == [[0, 1]] and batches[0].lengths == (2400, 4000)
+    assert "data, row 3" in str(data._unreadable["train"].reasons)
     with pytest.raises(ValueError, match="no column 'sound'"):
         Hub(str(tmp_path / "data"), audio_field="sound").recordings("train")
