@@ -6,9 +6,8 @@ import warnings
 from pathlib import Path
 
 import pytest
-import torch
 
-torch.set_num_threads(1)  # two test processes on two cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores, and the processes that they start
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", module="lightning")
 
