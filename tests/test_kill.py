@@ -33,9 +33,9 @@ def command(folder: Path) -> list[str]:
     return [
         sys.executable, "-m", "lit_pretrain.cli", "fit", "--config", str(CONF / "text/mlm.yaml"),
         "--config", str(CONF / "trainer/smoke.yaml"), "--trust", "record", "--trainer.accelerator", "cpu",
-        "--trainer.precision", "32-true", "--trainer.max_steps", "14", "--trainer.accumulate_grad_batches", "2", "--trainer.val_check_interval", "10",
-        "--data.num_workers", "2", "--data.tokens_per_batch", "512", "--model.encoder.dropout", "0.1",
-        "--trainer.callbacks+=record.Record", "--run_dir", str(folder),
+        "--trainer.precision", "32-true", "--trainer.max_steps", "14", "--trainer.accumulate_grad_batches", "2",
+        "--trainer.val_check_interval", "10", "--data.num_workers", "2", "--data.tokens_per_batch", "512",
+        "--model.encoder.dropout", "0.1", "--trainer.callbacks+=record.Record", "--run_dir", str(folder),
     ]  # fmt: skip
 
 
