@@ -12,14 +12,18 @@ class DataModule(Recorded, L.LightningDataModule):
     """Clean batches of one modality, in a resumable order.
 
     Attributes:
-        class_names: names of the labels, in the order of their numbers; empty: unlabelled.
+        class_names: names of the labels, in the order of their numbers; empty: unlabelled, or labelled otherwise.
+        label_names: names of labels that are numbers and no classes, one a column; NaN: unknown; empty: there are none.
         unit_names: names of the `unit_labels` of batches, in the order of their numbers; empty: batches have none.
         target_names: names of the numbers in the `target` of batches, in their order; empty: batches have none.
+        pair_names: names of the `pair_labels` of batches, in the order of their numbers; empty: batches have none.
     """
 
     class_names: tuple[str, ...] = ()
+    label_names: tuple[str, ...] = ()
     unit_names: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
+    pair_names: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -63,4 +67,4 @@ class DataModule(Recorded, L.LightningDataModule):
         return self.loader("test", shuffle=False)
 
     def predict_dataloader(self) -> ResumableLoader:
-        return self.loader("test", shuffle=False, labelled=bool(self.class_names))
+        return self.loader("test", shuffle=False, labelled=bool(self.class_names or self.label_names or self.pair_names))

@@ -1,4 +1,4 @@
-"""Files below a folder."""
+"""Files below a folder, and where files may be kept that can be made again."""
 
 import os
 from collections.abc import Iterator
@@ -12,3 +12,8 @@ def below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
         for name in names:
             if name.lower().endswith(suffixes) and not name.startswith("."):
                 yield (inside / name).as_posix()
+
+
+def cache_folder() -> Path:
+    """`LIT_PRETRAIN_CACHE`, or a folder in the user's cache."""
+    return Path(os.environ.get("LIT_PRETRAIN_CACHE") or Path.home() / ".cache" / "lit_pretrain")

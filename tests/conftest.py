@@ -27,6 +27,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ.setdefault("LIT_PRETRAIN_CACHE", str(tmp_path_factory.getbasetemp().parent / "lit_pretrain_cache"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a file run in one process, those of the conformance battery by configuration: it is as long as all others."""
     for item in items:

@@ -9,12 +9,13 @@ from torch.utils.data import Dataset
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.draws import run_seed
+from lit_pretrain.datamodules.files import cache_folder
 from lit_pretrain.datamodules.loader import ResumableLoader
 from lit_pretrain.datamodules.order import balanced, of_rank, plan
 from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.datamodules.text.source.base import Source
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
-from lit_pretrain.datamodules.text.tokens import FORMAT, Tokens, cache_folder, tokenise
+from lit_pretrain.datamodules.text.tokens import FORMAT, Tokens, tokenise
 from lit_pretrain.types import TextBatch, Vocabulary
 
 

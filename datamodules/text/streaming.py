@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from lit_pretrain.datamodules.files import cache_folder
 from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.datamodules.text.datamodule import TextDataModule, collate
 from lit_pretrain.datamodules.text.source.base import Source
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
-from lit_pretrain.datamodules.text.tokens import cache_folder
 from lit_pretrain.types import TextBatch
 
 AT_ONCE = 64  # documents that are tokenised together

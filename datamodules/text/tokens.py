@@ -41,11 +41,6 @@ class Tokens:
     label_names: tuple[str, ...]
 
 
-def cache_folder() -> Path:
-    """`LIT_PRETRAIN_CACHE`, or a folder in the user's cache."""
-    return Path(os.environ.get("LIT_PRETRAIN_CACHE") or Path.home() / ".cache" / "lit_pretrain")
-
-
 def tokenise(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, what: str) -> Tokens:
     """The ids of `documents`, from `folder` if it is there; else they are made and it is written, at once and whole.
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lit_pretrain.downstream.task.base import NAMES, Task
+from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.downstream.tuning.base import Tuning
 from lit_pretrain.downstream.tuning.full import Full
 from lit_pretrain.objectives.base import PretrainModule, total_steps
@@ -36,7 +36,7 @@ class FineTune(PretrainModule):
     def loss(self, batch: Batch) -> Losses:
         if getattr(batch, self.task.needs) is None:
             raise ValueError(_missing(self.task))
-        encoded = self.encoder(batch)
+        encoded = self.task.encode(self.encoder, batch)
         predictions = self.task(encoded)
         if not self.training:
             self.task.update(predictions, encoded, batch)
@@ -53,7 +53,7 @@ class FineTune(PretrainModule):
         self.task.metrics.reset()
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        encoded = self.encode(batch)
+        encoded = self.task.encode(self.encoder, batch)
         return {"index": batch.index, "pooled": encoded.pooled, "predictions": self.task.decode(self.task(encoded)),
                 "labels": batch.labels}  # fmt: skip
 
@@ -65,4 +65,4 @@ def _missing(task: Task) -> str:
     if task.needs == "labels":
         return "fine-tuning needs labelled batches: wrap the data in lit_pretrain.downstream.labelled.Labelled"
     return (f"{type(task).__name__} learns from {task.needs} of the batch, and these batches have none: give data whose"
-            f" {NAMES[task.needs]} are not empty")  # fmt: skip
+            f" {task.naming()} are not empty")  # fmt: skip

@@ -26,12 +26,20 @@ class Labelled(DataModule):
         return self.data.class_names
 
     @property
+    def label_names(self) -> tuple[str, ...]:
+        return self.data.label_names
+
+    @property
     def unit_names(self) -> tuple[str, ...]:
         return self.data.unit_names
 
     @property
     def target_names(self) -> tuple[str, ...]:
         return self.data.target_names
+
+    @property
+    def pair_names(self) -> tuple[str, ...]:
+        return self.data.pair_names
 
     def loader(
         self, split: str, *, shuffle: bool, labelled: bool = True, limit: int | None = None, seed: int = 0

@@ -55,16 +55,16 @@ class Protocol(Recorded):
     on all labels of a pretrained encoder is 0.
 
     Args:
-        labels: how many training labels are used, balanced over the classes; "all".
-        seeds: each cell is repeated with these.
+        labels: how many training labels are used, balanced over the classes; "all". k shots of C classes are k * C labels.
+        seeds: each cell is repeated with these; of few labels, each is an episode.
         probes: on frozen features.
         tunings: which weights train; a random encoder under the same tuning and budget is the row "from scratch".
         layer: named layer whose mean the probes see; None: the pooled vector.
         budget: what each tuning may spend.
         task: class path of the task that is fine-tuned.
-        task_options: its arguments, except the encoder's width and the number of classes, which the data give. Probes
-            know class labels only: with another task they are left out where the data have none, and their metrics
-            stand in table.csv beside those of the task.
+        task_options: its arguments, except the encoder's width and the number of classes, which the data give. A probe
+            of classes is left out where the data have none, and one of numbers where they have none; the metrics of all
+            stand in table.csv.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Protocol(Recorded):
         self.task, self.task_options = import_class(task), dict(task_options or {})
         if not (isinstance(self.task, type) and issubclass(self.task, Task)):
             raise ValueError(f"task={task!r}: give the class path of a task, such as {class_path(Classify)}")
-        options = signature(self.task).arguments.keys() - {"dim", "num_classes"}
+        options = signature(self.task).arguments.keys() - {"dim", "num_classes", "num_labels"}
         if unknown := self.task_options.keys() - options:
             raise ValueError(f"task_options={sorted(unknown)}: {self.task.__name__} takes {', '.join(sorted(options))}")
         if not tunings and self.task is not Classify:
@@ -98,7 +98,7 @@ class Protocol(Recorded):
         return [
             Cell(subject, way, pretrained, count, seed)
             for subject in subjects
-            for way in (*(self.probes if subject.data.class_names else ()), *self.tunings)
+            for way in (*(probe for probe in self.probes if getattr(subject.data, probe.learns)), *self.tunings)
             for pretrained in (False, True)
             for count in self.labels
             for seed in self.seeds
@@ -141,7 +141,7 @@ class Protocol(Recorded):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "protocol.yaml").write_bytes(yaml.safe_dump(spec(self), sort_keys=False).encode())
         rows = table.summarise(self.run(subjects, folder))
-        table.write(rows, self.task.main, folder)
+        table.write(rows, self.task.main, folder, self.task.percent)
         return rows
 
     def _key(self, cell: Cell, weights: str, data_hash: str) -> str:
@@ -158,7 +158,8 @@ class Protocol(Recorded):
         train = features.get(encoder, "train", cell.limit, cell.seed, self.layer)
         probe.fit(*train, validation=features.get(encoder, "validation", layer=self.layer))
         test = features.get(encoder, "test", layer=self.layer)
-        return {"metrics": dict(probe.score(*test)), "protocol": probe.protocol()}
+        return {"metrics": dict(probe.score(*test)), "larger_is_better": probe.larger_is_better,
+                "protocol": probe.protocol()}  # fmt: skip
 
     def _tune(self, cell: Cell) -> dict[str, Any]:
         task = partial(self.task.of, **self.task_options)
@@ -220,7 +221,7 @@ def main(words: Sequence[str]) -> int:
         rows = protocol.evaluate(subjects, out)
     except ValueError as error:
         raise Mistake(one_line(str(error))) from error
-    table.show(rows, protocol.task.main)
+    table.show(rows, protocol.task.main, percent=protocol.task.percent)
     print(f"{out}: table.md, table.csv, table.png, results.json, protocol.yaml")
     return 0
 

@@ -21,7 +21,7 @@ def summarise(results: list[dict[str, Any]]) -> list[Row]:
     groups: dict[tuple, list[tuple[int, float]]] = {}
     for result in results:
         for metric, value in result["metrics"].items():
-            larger = result.get("larger_is_better", True)  # of probes it always is
+            larger = result.get("larger_is_better", True)
             key = (result["checkpoint"], result["row"], result["labels"], metric, larger)
             groups.setdefault(key, []).append((result["seed"], value))
     rows = []
@@ -32,23 +32,23 @@ def summarise(results: list[dict[str, Any]]) -> list[Row]:
     return rows
 
 
-def show(rows: list[Row], metric: str, console: Console | None = None) -> None:
-    """Print one metric as a table: a line a row, a column a number of labels."""
-    heads, lines = _grid(rows, metric)
+def show(rows: list[Row], metric: str, console: Console | None = None, percent: bool = True) -> None:
+    """Print one metric as a table: a line a row, a column a number of labels. Metrics are shares of 1 if `percent`."""
+    heads, lines = _grid(rows, metric, percent)
     grid = Grid()
     for i, head in enumerate(heads):
         grid.add_column(head, justify="right" if i else "left")
     for line in lines:
         grid.add_row(*line)
     console = console or Console()
-    console.print(_title(rows, metric))
+    console.print(_title(rows, metric, percent))
     console.print(grid)
 
 
-def write(rows: list[Row], metric: str, folder: Path) -> None:
+def write(rows: list[Row], metric: str, folder: Path, percent: bool = True) -> None:
     """table.md and table.png (one metric), table.csv and results.json (all metrics)."""
-    heads, lines = _grid(rows, metric)
-    page = [_title(rows, metric), ""]
+    heads, lines = _grid(rows, metric, percent)
+    page = [_title(rows, metric, percent), ""]
     page += ["| " + " | ".join(line) + " |" for line in (heads, ["---", *["---:"] * (len(heads) - 1)], *lines)]
     (folder / "table.md").write_bytes(("\n".join(page) + "\n").encode())
     with open(folder / "table.csv", "w", newline="") as file:
@@ -56,44 +56,49 @@ def write(rows: list[Row], metric: str, folder: Path) -> None:
         writer.writeheader()
         writer.writerows(row | {"seeds": " ".join(map(str, row["seeds"]))} for row in rows)
     (folder / "results.json").write_bytes(json.dumps(rows, indent=2).encode())
-    _plot(rows, metric, folder / "table.png")
+    _plot(rows, metric, folder / "table.png", percent)
 
 
-def _title(rows: list[Row], metric: str) -> str:
+def _title(rows: list[Row], metric: str, percent: bool) -> str:
     larger = all(row["larger_is_better"] for row in rows if row["metric"] == metric)
-    return (f"{metric} ({'%' if larger else '%, smaller is better'}) on the test split,"
+    said = ", ".join(["%"] * percent + ["smaller is better"] * (not larger))
+    return (f"{metric}{f' ({said})' if said else ''} on the test split,"
             f" mean ± standard deviation over {rows[0]['n']} seeds")  # fmt: skip
 
 
-def _grid(rows: list[Row], metric: str) -> tuple[list[str], list[list[str]]]:
+def _grid(rows: list[Row], metric: str, percent: bool) -> tuple[list[str], list[list[str]]]:
     rows = [row for row in rows if row["metric"] == metric]
     labels = list(dict.fromkeys(row["labels"] for row in rows))
     several = len({row["checkpoint"] for row in rows}) > 1
     lines: dict[str, dict[int | str, str]] = {}
     for row in rows:
         name = f"{row['checkpoint']}: {row['row']}" if several else row["row"]
-        lines.setdefault(name, {})[row["labels"]] = f"{100 * row['mean']:.1f} ± {100 * row['std']:.1f}"
+        lines.setdefault(name, {})[row["labels"]] = _shown(row["mean"], row["std"], percent)
     heads = ["row", *(f"{count} labels" for count in labels)]
     return heads, [[name, *(cells.get(count, "") for count in labels)] for name, cells in lines.items()]
 
 
-def _plot(rows: list[Row], metric: str, path: Path) -> None:
+def _shown(mean: float, std: float, percent: bool) -> str:
+    return f"{100 * mean:.1f} ± {100 * std:.1f}" if percent else f"{mean:.3g} ± {std:.2g}"
+
+
+def _plot(rows: list[Row], metric: str, path: Path, percent: bool) -> None:
     from matplotlib.figure import Figure  # without pyplot: no display and no global state is touched
 
     rows = [row for row in rows if row["metric"] == metric]
     names = list(dict.fromkeys((row["checkpoint"], row["row"]) for row in rows))
     labels = list(dict.fromkeys(row["labels"] for row in rows))
-    several = len({checkpoint for checkpoint, _ in names}) > 1
+    several, scale = len({checkpoint for checkpoint, _ in names}) > 1, 100 if percent else 1
     figure = Figure(figsize=(2.5 + 2.2 * len(labels), 4), layout="constrained")
     axes = figure.subplots()
     for i, name in enumerate(names):
         own = [row for row in rows if (row["checkpoint"], row["row"]) == name]
         x = [labels.index(row["labels"]) + 0.6 * ((i + 0.5) / len(names) - 0.5) for row in own]
-        axes.errorbar(x, [100 * r["mean"] for r in own], [100 * r["std"] for r in own], fmt="o", capsize=3,
+        axes.errorbar(x, [scale * r["mean"] for r in own], [scale * r["std"] for r in own], fmt="o", capsize=3,
                       label=": ".join(name) if several else name[1])  # fmt: skip
     axes.set_xticks(range(len(labels)), [f"{count} labels" for count in labels])
     axes.set_xlim(-0.5, len(labels) - 0.5)
-    axes.set_ylabel(f"{metric} (%)")
+    axes.set_ylabel(f"{metric} (%)" if percent else metric)
     axes.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside right upper")
     figure.savefig(path, dpi=150)

@@ -51,6 +51,7 @@ def attention(
     Returns:
         (U, H, E)
     """
+    causal = causal and layout.max_length > 1  # a query that stands alone stands at the last key and sees all
     if backend == "auto":
         backend = _choose(q, layout, keys, causal, bias, dropout)
     return {"each": _each, "dense": _dense, "varlen": _varlen}[backend](q, k, v, layout, keys, causal, bias, scale, dropout)

@@ -5,7 +5,7 @@ Legend: N examples, D width of the features, C classes.
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -22,10 +22,14 @@ class Probe(Recorded):
     generator of its own. A subclass implements `fit_classes` and `scores`, for classes numbered from 0 without gaps.
 
     Attributes:
+        learns: the attribute of the data that names the labels it is fitted to.
+        larger_is_better: of what `score` gives; False for errors.
         classes: (C,) int64 the labels seen by `fit`, ascending.
         selected: what `fit` chose by itself (such as the strength of the penalty).
     """
 
+    learns: ClassVar[str] = "class_names"
+    larger_is_better: ClassVar[bool] = True
     classes: Tensor
     selected: dict[str, float]
 
@@ -79,7 +83,11 @@ def check(features: Tensor, labels: Tensor) -> None:
     if features.ndim != 2 or labels.shape != features.shape[:1] or labels.dtype != torch.int64:
         raise ValueError(f"a probe needs features (N, D) and one int64 class an example, not {tuple(features.shape)}"
                          f" and {labels.dtype} {tuple(labels.shape)}")  # fmt: skip
-    if not len(labels):
+    check_features(features)
+
+
+def check_features(features: Tensor) -> None:
+    if not len(features):
         raise ValueError("a probe needs at least one labelled example, and there is none")
     bad = int((~features.isfinite()).any(1).sum())
     if bad:

@@ -31,6 +31,7 @@ ALLOWED = {
                                "lit_pretrain.datamodules.base"],
     "lit_pretrain.downstream": [*PARTS, "lit_pretrain.objectives.base", "lit_pretrain.datamodules",
                                 "lit_pretrain.callbacks", "lit_pretrain.config"],
+    "lit_pretrain.adapt": [*PARTS, "lit_pretrain.objectives.base", "lit_pretrain.datamodules", "lit_pretrain.downstream"],
     "lit_pretrain.strategies": GROUND,
     "lit_pretrain.catalogue": ["lit_pretrain"],
     "lit_pretrain.run": ["lit_pretrain"],

@@ -47,7 +47,7 @@ def small(method: Path) -> list[str]:
     return [word for name, value in BUDGETS.items() if name in named for word in (f"--data.{name}", str(value))]
 
 
-@functools.cache  # and not only by the fixture, which xdist may tear down between two tests of one configuration
+@functools.cache
 def short_run(method: Path, base: Path) -> Path:
     fit(method, folder := base / "_".join(method.relative_to(CONF).with_suffix("").parts))
     return folder

@@ -10,8 +10,11 @@ from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import Part
 from lit_pretrain.types import Batch, Encoded, Encoder, Term
 
-Need = Literal["labels", "unit_labels", "target"]
-NAMES: dict[Need, str] = {"labels": "class_names", "unit_labels": "unit_names", "target": "target_names"}  # of the data
+Need = Literal["labels", "unit_labels", "target", "pair_labels"]
+# The attribute of the data that names them.
+NAMES: dict[Need, str] = {
+    "labels": "class_names", "unit_labels": "unit_names", "target": "target_names", "pair_labels": "pair_names",
+}  # fmt: skip
 
 
 class Task(Part):
@@ -24,12 +27,14 @@ class Task(Part):
         metrics: their names are those of logs and tables.
         main: the metric that selects on validation.
         larger_is_better: of every metric; False for errors.
+        percent: metrics are shares of 1, which tables show in percent; False: they have units of their own.
         num_classes: different labels that it tells apart.
     """
 
     needs: ClassVar[Need] = "labels"
     main: ClassVar[str]
     larger_is_better: ClassVar[bool] = True
+    percent: ClassVar[bool] = True
     metrics: MetricCollection
     num_classes: int
 
@@ -41,19 +46,28 @@ class Task(Part):
             ValueError: the data name no such labels.
         """
         if not (names := cls.names(data)):
-            raise ValueError(f"{cls.__name__} learns from {cls.needs}, and the {NAMES[cls.needs]} of the data are empty:"
+            raise ValueError(f"{cls.__name__} learns from {cls.needs}, and the {cls.naming()} of the data are empty:"
                              " give data that have them")  # fmt: skip
         return cls(encoder.dim, len(names), **options)
 
     @classmethod
     def names(cls, data: LightningDataModule) -> tuple[str, ...]:
         """Names of the labels that this task learns, in the order of their numbers."""
-        return getattr(data, NAMES[cls.needs], ())
+        return getattr(data, cls.naming(), ())
+
+    @classmethod
+    def naming(cls) -> str:
+        """The attribute of the data that names these labels."""
+        return NAMES[cls.needs]
 
     def check(self, data: LightningDataModule) -> None:
         """Raise ValueError if labels of these data are none of this task's."""
         if (found := len(self.names(data))) > self.num_classes:
             raise ValueError(f"the data have {found} classes and the task num_classes={self.num_classes}: raise it")
+
+    def encode(self, encoder: Encoder, batch: Batch) -> Encoded:
+        """What the head gets. A task may look at more of the batch than at its examples."""
+        return encoder(batch)
 
     @abstractmethod
     def forward(self, encoded: Encoded) -> Any:

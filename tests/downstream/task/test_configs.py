@@ -12,14 +12,14 @@ from lit_pretrain.run import root_schema
 CONF = Path(__file__).parents[3] / "conf"
 
 
-@pytest.mark.parametrize("name", ["ctc", "transducer", "tdt", "tag_units"])
-def test_a_batch_is_learned_from(name):
-    words = [
-        "--config",
-        str(CONF / f"downstream/{name}.yaml"),
-        "--data.data.source.sizes",
-        "{train: 40, validation: 1, test: 1}",
-    ]
+FEW = ["--data.data.source.sizes", "{train: 40, validation: 1, test: 1}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"), [("ctc", FEW), ("transducer", FEW), ("tdt", FEW), ("tag_units", FEW), ("link", [])]
+)
+def test_a_batch_is_learned_from(name, changes):
+    words = ["--config", str(CONF / f"downstream/{name}.yaml"), *changes]
     tree, _ = compose("fit", words, {}, root_schema("fit"))
     torch.manual_seed(0)
     model, data = build(tree["model"]), build(tree["data"])

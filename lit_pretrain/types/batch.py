@@ -1,0 +1,69 @@
+"""What every modality's batch has. Legend: B examples, U units, D width, N numbers of all examples."""
+
+from abc import abstractmethod
+from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from lit_pretrain.types.layout import Layout, Ragged
+
+
+@dataclass
+class Batch:
+    """What every modality's batch has. A batch is clean: corruption belongs to the objective, on the device.
+
+    A batch with a picture has a method `preview() -> (B, K, C, H, W)` between 0 and 1. `upright` says that rows and columns
+    of a grid of units are rows and columns of that picture, so that maps of units can be laid over it.
+    """
+
+    upright: ClassVar[bool] = False
+
+    labels: Tensor | None = field(default=None, kw_only=True)  # (B,) int64 classes (-1: none) or numbers; None: unlabelled
+    index: Tensor | None = field(default=None, kw_only=True)  # (B,) int64 number of each sample in its source
+    unit_labels: Ragged | None = field(default=None, kw_only=True)  # int64, of equal stretches of each example; -1: none
+    target: Ragged | None = field(default=None, kw_only=True)  # int64, a sequence to be produced, such as a transcript
+    pairs: Tensor | None = field(default=None, kw_only=True)  # (P, 2) int64 numbers of units that may belong together
+    pair_labels: Tensor | None = field(default=None, kw_only=True)  # (P,) int64, 1: they do, 0: they do not
+
+    @property
+    @abstractmethod
+    def num_examples(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def num_units(self) -> int:
+        """Units of the modality (tokens, pixels, samples, nodes) without padding, for throughput."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        moved = {
+            f.name: value.to(device, non_blocking=non_blocking)
+            for f in fields(self)
+            if hasattr(value := getattr(self, f.name), "to")
+        }
+        return replace(self, **moved)
+
+    def pin_memory(self) -> Self:
+        found = {f.name: v for f in fields(self) if isinstance(v := getattr(self, f.name), (Tensor, Ragged))}
+        return replace(self, **{name: value.pin_memory() for name, value in found.items()})
+
+
+@dataclass
+class UnitBatch(Batch):
+    """Units that are vectors already: `units` (U, D) with their `boundaries`, for decoders on top of an encoder."""
+
+    units: Tensor
+    boundaries: Layout
+
+    @property
+    def num_examples(self) -> int:
+        return self.boundaries.num_examples
+
+    @property
+    def num_units(self) -> int:
+        return len(self.units)
+
+    @property
+    def layout(self) -> Layout:
+        return self.boundaries
