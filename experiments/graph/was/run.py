@@ -7,6 +7,7 @@ python experiments/graph/was/run.py --cora FOLDER --seeds 0 1 2        (FOLDER h
 import argparse
 import csv
 import statistics
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def probed(encoder: Encoder, data: GraphDataModule) -> dict[str, float]:
             found[split] = encoder(batch).pooled, batch.labels
     probes = {"linear": LogisticProbe(), "kNN": KNNProbe(centre=True)}
     return {
-        name: 100 * float(probe.fit(*found["train"], found["validation"]).score(*found["test"])["accuracy"])
+        name: 100 * dict(probe.fit(*found["train"], found["validation"]).score(*found["test"]))["accuracy"]
         for name, probe in probes.items()
     }
 
@@ -95,11 +96,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("was.csv"))
     given = parser.parse_args()
     data = GraphDataModule(DigitsGraph() if given.cora is None else PyGNodes("Cora", str(given.cora)))
-    rows = [{"method": m, "seed": seed, **one(m, seed, data, given.steps)} for seed in given.seeds for m in given.methods]
+    rows = []
+    for seed in given.seeds:
+        for method in given.methods:
+            rows.append({"method": method, "seed": seed, **one(method, seed, data, given.steps)})
+            print(rows[-1], file=sys.stderr, flush=True)
     with given.out.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), restval="")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({k: v if isinstance(v, (str, int)) else round(v, 3) for k, v in row.items()} for row in rows)
     print("| method | linear | kNN |\n|---|---|---|")
     for method in given.methods:
         cells = [[row[name] for row in rows if row["method"] == method] for name in ("linear", "kNN")]
