@@ -232,12 +232,6 @@ def _be_quiet() -> None:
     """Lightning's advice and its dependencies' deprecations are not the user's business; its other warnings are."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (
-        "does not have many workers",
-        "LeafSpec",
-        "No seed found",
-        "GPU available but not used",
-        "in eval mode",
-        "Sparse invariant checks",
-    ):
+    for message in ("does not have many workers", "No seed found", "GPU available but not used", "in eval mode",
+                    "smaller than the logging interval"):  # fmt: skip
         warnings.filterwarnings("ignore", f".*{message}")

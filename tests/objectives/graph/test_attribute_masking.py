@@ -45,7 +45,8 @@ def test_the_loss_is_the_entropy_of_what_is_hidden(model, kind, request):
     if batch.seeds is not None:
         among &= set(batch.seeds.tolist())
     expected = sum(
-        -scores[i, :4].log_softmax(0)[batch.features[i, 0]] - scores[i, 4:].log_softmax(0)[batch.features[i, 1]] for i in among
+        -scores[i, :4].log_softmax(0)[batch.features[i, 0]] - scores[i, 4:].log_softmax(0)[batch.features[i, 1]]
+        for i in among
     )
     assert int(term.count) == len(among) > 0
     torch.testing.assert_close(term.sum, expected)
@@ -90,7 +91,7 @@ def test_gradients_reach_the_encoder_and_the_mask_vector(model, graphs):
 
 
 def test_mistakes(model, graphs):
-    with pytest.raises(ValueError, match="5 columns of torch.float32"):
+    with pytest.raises(ValueError, match=r"5 columns of torch.float32"):
         model.loss(graphs)
-    with pytest.raises(ValueError, match="1 columns of torch.int64"):
+    with pytest.raises(ValueError, match=r"1 columns of torch.int64"):
         model.loss(replace(graphs, features=torch.zeros(22, 1, dtype=torch.long)))

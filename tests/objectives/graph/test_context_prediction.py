@@ -41,7 +41,9 @@ def model(encoder) -> ContextPrediction:
 def parts(model: ContextPrediction, batch: GraphBatch) -> tuple[GraphBatch, GraphBatch]:
     """The neighbourhoods and the rings that the encoders get."""
     found = []
-    hooks = [x.register_forward_pre_hook(lambda _, args: found.append(args[0])) for x in (model.encoder, model.context_encoder)]
+    hooks = [
+        x.register_forward_pre_hook(lambda _, args: found.append(args[0])) for x in (model.encoder, model.context_encoder)
+    ]
     model.loss(batch)
     for hook in hooks:
         hook.remove()
@@ -73,7 +75,9 @@ def test_parts_hold_exactly_the_nodes_at_their_distances(encoder, trees, hops, i
         away = distances(batch, root)
         assert set(ball.tolist()) == {n for n, d in away.items() if d <= hops}
         assert set(ring.tolist()) == {n for n, d in away.items() if inner < d <= outer}
-        assert set(ball.tolist()) & set(ring.tolist()) == {n for n, d in away.items() if inner < d <= min(hops, outer)} != set()
+        assert (
+            set(ball.tolist()) & set(ring.tolist()) == {n for n, d in away.items() if inner < d <= min(hops, outer)} != set()
+        )
     for part in (balls, rings):
         assert torch.equal(part.features, batch.features[part.nodes])
         wanted = networkx.Graph(batch.edges.index.T.tolist())
@@ -94,7 +98,9 @@ def test_the_loss_by_hand(model, trees):
         ball, ring = (part.graphs.example == number for part in (balls, rings))
         h.append(units[ball][balls.nodes[ball] == root][0])
         away = distances(trees, root)
-        c.append(torch.stack([u for u, n in zip(context[ring], rings.nodes[ring].tolist(), strict=True) if away[n] == 2]).mean(0))
+        c.append(
+            torch.stack([u for u, n in zip(context[ring], rings.nodes[ring].tolist(), strict=True) if away[n] == 2]).mean(0)
+        )
     own = -sum(F.logsigmoid(h[i] @ c[i]) for i in range(3))
     others = -sum(F.logsigmoid(-(h[i] @ c[j])) for i in range(3) for j in range(3) if i != j)
     torch.testing.assert_close(found["own"].sum, own)
