@@ -13,7 +13,7 @@ quickstart: $(READY)
 	$(BIN)/lit-pretrain quickstart
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

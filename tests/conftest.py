@@ -27,9 +27,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ.setdefault("LIT_PRETRAIN_CACHE", str(tmp_path_factory.getbasetemp().parent / "lit_pretrain_cache"))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Tests of a file run in one process, those of the conformance battery by configuration: it is as long as all others."""
-    for item in items:
-        run = getattr(item, "callspec", None) and item.callspec.params.get("run")
-        item.add_marker(pytest.mark.xdist_group(f"{item.path}::{run}" if run else str(item.path)))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByConfiguration(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            return file + test.partition("[")[2] if "conformance" in file else file
+
+    return ByConfiguration(config, log)
