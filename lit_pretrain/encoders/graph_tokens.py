@@ -3,12 +3,16 @@
 Legend: G graphs, U tokens of all graphs end to end, D width, V vocabulary.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from lit_pretrain.encoders.generate import generate
 from lit_pretrain.nn.graph_tokenizer.sequence import GraphSequence
 from lit_pretrain.nn.head.base import Head
+from lit_pretrain.nn.pooling.base import Pooling
+from lit_pretrain.nn.pooling.mean import Mean
 from lit_pretrain.types import Encoded, Encoder, GraphBatch, Layout, TextBatch
 
 
@@ -21,18 +25,19 @@ class GraphTokens(Encoder):
 
     Args:
         sequence: how graphs are told.
-        model: reads tokens, such as CausalTransformer; its pooling gives one vector a graph.
+        model: reads tokens, such as GPT2.
+        pooling: one vector a graph, of its units.
 
     Raises:
         ValueError: the model knows another number of tokens.
     """
 
-    def __init__(self, sequence: GraphSequence, model: Encoder):
+    def __init__(self, sequence: GraphSequence, model: Encoder, pooling: Pooling = Mean()):
         super().__init__()
         size, known = sequence.vocabulary.size, len(model.token_table())
         if known != size:
             raise ValueError(f"the model knows {known} tokens and graphs are told in {size}: set its vocab_size to {size}")
-        self.sequence, self.model = sequence, model
+        self.sequence, self.model, self.pooling = sequence, model, pooling
         self.dim, self.num_layers = model.dim, model.num_layers
 
     @property
@@ -52,7 +57,8 @@ class GraphTokens(Encoder):
             inputs: graphs, or their tokens.
             keep, mask, layers: see `Encoder`.
         """
-        return self.model(self.tell(inputs), keep=keep, mask=mask, layers=layers)
+        encoded = self.model(self.tell(inputs), keep=keep, mask=mask, layers=layers)
+        return replace(encoded, pooled=self.pooling(encoded.units, encoded.layout))
 
     def tell(self, inputs: GraphBatch | TextBatch) -> TextBatch:
         """The tokens of graphs; tokens as they are."""

@@ -32,7 +32,7 @@ METHODS = sorted(path for path in CONF.rglob("*.yaml") if is_objective(path))
 SMOKE = ["--config", str(CONF / "trainer/smoke.yaml"), "--trainer.accelerator", "cpu", "--trainer.precision", "32-true",
          "--data.num_workers", "0"]  # fmt: skip
 
-BUDGETS = {"tokens_per_batch": 1024, "seconds_per_batch": 8.0}  # of a batch, where the data have such a one
+BUDGETS = {"tokens_per_batch": 1024}  # of a batch, where the data have such a one
 
 each_method = pytest.mark.parametrize("method", METHODS, ids=lambda p: str(p.relative_to(CONF)))
 

@@ -8,7 +8,6 @@ from lit_pretrain.encoders.modern import CausalTransformer, ModernTransformer
 from lit_pretrain.nn.graph_tokenizer.sequence import GraphSequence
 from lit_pretrain.nn.head.base import Head
 from lit_pretrain.nn.head.tied import TiedHead
-from lit_pretrain.nn.pooling.mean import Mean
 from lit_pretrain.types import Edges, GraphBatch, TextBatch
 
 
@@ -19,14 +18,14 @@ def graphs() -> GraphBatch:
     return GraphBatch(torch.tensor([0, 1, 2, 2, 1, 0, 0])[:, None], edges, (3, 4))
 
 
-def encoder(**options) -> GraphTokens:
+def encoder() -> GraphTokens:
     torch.manual_seed(0)
     sequence = GraphSequence(6, 3)
-    return GraphTokens(sequence, CausalTransformer(sequence.vocabulary.size, 16, 2, 2, **options))
+    return GraphTokens(sequence, CausalTransformer(sequence.vocabulary.size, 16, 2, 2))
 
 
 def test_units_are_tokens():
-    reads = encoder(pooling=Mean()).eval()
+    reads = encoder().eval()
     found, told = reads(graphs(), layers=True), reads.sequence(graphs(), shuffle=False)
     assert found.layout.lengths == (2 * 3 + 2 * 3 + 3, 2 * 4 + 2 * 3 + 3) == told.lengths == reads.layout(graphs()).lengths
     expected = reads.model(TextBatch(told.tokens, told.lengths))

@@ -16,7 +16,7 @@ class WalkSubgraph(GraphCorruption):
     In each graph one walk begins at a random node. Where nodes are the examples, one begins at each of them, and they stay.
 
     Args:
-        share: of a graph's nodes, the most that stay, rounded up; 0.8 in GraphCL.
+        share: of a graph's nodes, the most that stay, rounded up; 0.8 in GraphCL's code for Cora.
         steps: of a walk; if it meets fewer nodes by then, fewer stay.
     """
 

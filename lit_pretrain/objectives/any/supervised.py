@@ -27,5 +27,5 @@ class Supervised(PretrainModule):
         if batch.labels is None:
             raise ValueError("supervised pretraining needs labels: give data that have them in every training image")
         logits = self.classifier(self.encoder(batch).pooled).float()  # (B, C); softmax in fp32
-        nll = F.cross_entropy(logits, batch.labels, reduction="sum", label_smoothing=self.smoothing)
-        return {"supervised": Term(nll, len(batch.labels))}
+        nll = F.cross_entropy(logits, batch.labels, ignore_index=-1, reduction="sum", label_smoothing=self.smoothing)
+        return {"supervised": Term(nll, (batch.labels >= 0).sum())}

@@ -106,7 +106,8 @@ def select(scores: Tensor) -> tuple[Tensor, Tensor]:
 
 def weigh(scores: Tensor, selected: Tensor) -> Tensor:
     """(I, T), (I, T) -> (I, T) a softmax over the selected tasks of each instance."""
-    parts = selected * (scores - scores.amax(1, keepdim=True)).exp()
+    highest = scores.masked_fill(selected == 0, -torch.inf).amax(1, keepdim=True)
+    parts = selected * (scores - highest).clamp(max=20.0).exp()  # finite also where one that is not selected is far above
     return parts / parts.sum(1, keepdim=True)
 
 

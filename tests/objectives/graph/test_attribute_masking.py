@@ -91,7 +91,7 @@ def test_gradients_reach_the_encoder_and_the_mask_vector(model, graphs):
 
 
 def test_mistakes(model, graphs):
-    with pytest.raises(ValueError, match=r"5 columns of torch.float32"):
+    with pytest.raises(ValueError, match=r"5 columns of torch\.float32"):
         model.loss(graphs)
-    with pytest.raises(ValueError, match=r"1 columns of torch.int64"):
+    with pytest.raises(ValueError, match=r"1 columns of torch\.int64"):
         model.loss(replace(graphs, features=torch.zeros(22, 1, dtype=torch.long)))

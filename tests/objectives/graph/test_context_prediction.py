@@ -29,7 +29,6 @@ def batch_of(*graphs: networkx.Graph) -> GraphBatch:
 
 @pytest.fixture
 def trees() -> GraphBatch:
-    """The last one, a star, has no node that is two edges from its middle, and others have."""
     return batch_of(tree(15, 1), tree(18, 2), tree(16, 3))
 
 
@@ -41,9 +40,8 @@ def model(encoder) -> ContextPrediction:
 def parts(model: ContextPrediction, batch: GraphBatch) -> tuple[GraphBatch, GraphBatch]:
     """The neighbourhoods and the rings that the encoders get."""
     found = []
-    hooks = [
-        x.register_forward_pre_hook(lambda _, args: found.append(args[0])) for x in (model.encoder, model.context_encoder)
-    ]
+    both = (model.encoder, model.context_encoder)
+    hooks = [x.register_forward_pre_hook(lambda _, args: found.append(args[0])) for x in both]
     model.loss(batch)
     for hook in hooks:
         hook.remove()
@@ -75,9 +73,8 @@ def test_parts_hold_exactly_the_nodes_at_their_distances(encoder, trees, hops, i
         away = distances(batch, root)
         assert set(ball.tolist()) == {n for n, d in away.items() if d <= hops}
         assert set(ring.tolist()) == {n for n, d in away.items() if inner < d <= outer}
-        assert (
-            set(ball.tolist()) & set(ring.tolist()) == {n for n, d in away.items() if inner < d <= min(hops, outer)} != set()
-        )
+        anchors = {n for n, d in away.items() if inner < d <= min(hops, outer)}
+        assert anchors and set(ball.tolist()) & set(ring.tolist()) == anchors
     for part in (balls, rings):
         assert torch.equal(part.features, batch.features[part.nodes])
         wanted = networkx.Graph(batch.edges.index.T.tolist())
@@ -98,9 +95,8 @@ def test_the_loss_by_hand(model, trees):
         ball, ring = (part.graphs.example == number for part in (balls, rings))
         h.append(units[ball][balls.nodes[ball] == root][0])
         away = distances(trees, root)
-        c.append(
-            torch.stack([u for u, n in zip(context[ring], rings.nodes[ring].tolist(), strict=True) if away[n] == 2]).mean(0)
-        )
+        anchors = torch.tensor([away[n] == 2 for n in rings.nodes[ring].tolist()])
+        c.append(context[ring][anchors].mean(0))
     own = -sum(F.logsigmoid(h[i] @ c[i]) for i in range(3))
     others = -sum(F.logsigmoid(-(h[i] @ c[j])) for i in range(3) for j in range(3) if i != j)
     torch.testing.assert_close(found["own"].sum, own)

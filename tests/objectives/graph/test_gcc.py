@@ -1,6 +1,6 @@
 """GCC: two ego nets of one root agree, against other roots or a queue."""
 
-import itertools
+from itertools import pairwise
 
 import networkx
 import pytest
@@ -130,11 +130,10 @@ def test_what_is_learned_transfers_to_graphs_of_other_features():
     """Trained on trees and complete graphs that hang together, it tells ego nets of another such graph apart."""
 
     def world(parts: int, seed: int, columns: int) -> tuple[GraphBatch, torch.Tensor]:
-        graphs = [
-            networkx.random_labeled_tree(9, seed=seed + i) if i % 2 else networkx.complete_graph(7) for i in range(parts)
-        ]
+        tree, complete = networkx.random_labeled_tree, networkx.complete_graph(7)
+        graphs = [tree(9, seed=seed + i) if i % 2 else complete for i in range(parts)]
         whole, starts = networkx.disjoint_union_all(graphs), torch.tensor([0, *(len(g) for g in graphs)]).cumsum(0)
-        whole.add_edges_from((int(a), int(b)) for a, b in itertools.pairwise(starts))
+        whole.add_edges_from(pairwise(starts[:-1].tolist()))
         one_way = torch.tensor(list(whole.edges)).T
         edges, _ = Edges.of(torch.cat([one_way, one_way.flip(0)], 1), len(whole))
         kind = torch.cat([torch.full((len(g),), i % 2) for i, g in enumerate(graphs)])

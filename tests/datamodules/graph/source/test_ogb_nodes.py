@@ -53,7 +53,7 @@ def test_unknown_classes(tmp_path):
 
 
 def test_mistakes(tmp_path):
-    with pytest.raises(ValueError, match=r"there is no .*edge.csv.gz: fetch the archive"):
+    with pytest.raises(ValueError, match=r"there is no .*edge.csv.gz: fetch its archive"):
         OGBNodes(str(tmp_path)).graph()
     write(tmp_path, ARRAYS | {"split/species/train": [[0]]})
     for split in (None, "size"):
