@@ -2,10 +2,14 @@
 
 import logging
 import os
+import random
 import warnings
 from pathlib import Path
+from zlib import crc32
 
+import numpy as np
 import pytest
+import torch
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores, and the processes that they start
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -25,6 +29,15 @@ def data_dir() -> Path:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tokenizers and token files of tests do not enter the user's cache."""
     os.environ.setdefault("LIT_PRETRAIN_CACHE", str(tmp_path_factory.getbasetemp().parent / "lit_pretrain_cache"))
+
+
+@pytest.fixture(autouse=True)
+def seed(request: pytest.FixtureRequest) -> None:
+    """Each test draws the same numbers in every run, whichever tests ran before it."""
+    name = crc32(request.node.nodeid.encode())
+    random.seed(name)
+    np.random.seed(name)
+    torch.manual_seed(name)
 
 
 @pytest.hookimpl(optionalhook=True)

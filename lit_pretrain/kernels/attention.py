@@ -45,6 +45,7 @@ def attention(
         causal: a query sees the keys up to its own; the last query of an example stands at its last key. With
             `layout.prefix`, the first keys of an example are seen by all of its queries.
         bias: added to the scores of an example.
+        layout: where its units are the keys too (`keys is layout`), `visible` hides some; each unit must see one at least.
         scale: default 1 / sqrt(E).
         dropout: of the attention weights, while training.
 
@@ -58,12 +59,12 @@ def attention(
 
 
 def _choose(q: Tensor, layout: Layout, keys: Layout, causal: bool, bias: Bias | None, dropout: float) -> Backend:
+    free = bias is None and layout.prefix is None and layout.visible is None
     equal = len(set(layout.lengths)) == 1 == len(set(keys.lengths))
-    if equal and bias is None and layout.prefix is None and (not causal or layout.lengths == keys.lengths):
+    if equal and free and (not causal or layout.lengths == keys.lengths):
         return "dense"
     if q.is_cuda:
-        half = q.dtype in (torch.float16, torch.bfloat16)
-        return "varlen" if half and bias is None and layout.prefix is None and not dropout else "dense"
+        return "varlen" if q.dtype in (torch.float16, torch.bfloat16) and free and not dropout else "dense"
     return "each"
 
 
@@ -78,17 +79,20 @@ def _scores_mask(b: int, layout: Layout, keys: Layout, causal: bool, bias: Bias 
     """What is added to (or, as bool, selects) the scores of example b; None: nothing."""
     queries, length = layout.lengths[b], keys.lengths[b]
     added = None if bias is None else bias(b).to(like.dtype)
-    if not causal:
-        return added
-    visible = _visible(queries, length, layout.prefix[b] if layout.prefix else 0, like.device)
-    return visible if added is None else added.masked_fill(~visible, -torch.inf)
+    visible = layout.visible[b] if layout.visible is not None and keys is layout else None
+    if causal:
+        before = _visible(queries, length, layout.prefix[b] if layout.prefix else 0, like.device)
+        visible = before if visible is None else before & visible
+    if visible is None or added is None:
+        return added if visible is None else visible
+    return added.masked_fill(~visible, -torch.inf)
 
 
 def _each(q, k, v, layout, keys, causal, bias, scale, dropout):
     out = []
     parts = zip(q.split(layout.lengths), k.split(keys.lengths), v.split(keys.lengths), strict=True)
     for b, (qb, kb, vb) in enumerate(parts):
-        plain = bias is None and layout.prefix is None and layout.lengths[b] == keys.lengths[b]
+        plain = bias is None and layout.prefix is None and layout.visible is None and layout.lengths[b] == keys.lengths[b]
         mask = None if plain else _scores_mask(b, layout, keys, causal, bias, q)
         heads = [x.transpose(0, 1)[None] for x in (qb, kb, vb)]  # (L, H, E) -> (1, H, L, E)
         y = F.scaled_dot_product_attention(*heads, mask, dropout, is_causal=causal and plain, scale=scale)
@@ -98,7 +102,8 @@ def _each(q, k, v, layout, keys, causal, bias, scale, dropout):
 
 def _dense(q, k, v, layout, keys, causal, bias, scale, dropout):
     b, equal = layout.num_examples, len(set(layout.lengths)) == 1 == len(set(keys.lengths))
-    plain = equal and bias is None and layout.prefix is None and (not causal or layout.lengths == keys.lengths)
+    free = bias is None and layout.prefix is None and layout.visible is None
+    plain = equal and free and (not causal or layout.lengths == keys.lengths)
     q, k, v = _pad(q, layout), _pad(k, keys), _pad(v, keys)  # (B, H, L, E)
     mask = None
     if not plain:
@@ -127,8 +132,8 @@ def _pad(x: Tensor, layout: Layout) -> Tensor:
 def _varlen(q, k, v, layout, keys, causal, bias, scale, dropout):
     from torch.nn.attention.varlen import varlen_attn  # CUDA only
 
-    if bias is not None or layout.prefix is not None or dropout:
-        raise ValueError("the 'varlen' attention back end takes no bias, no prefix and no dropout; use 'dense'")
+    if bias is not None or layout.prefix is not None or layout.visible is not None or dropout:
+        raise ValueError("the 'varlen' attention back end takes no bias, prefix, hidden units or dropout; use 'dense'")
     window = (-1, 0) if causal else (-1, -1)
     return varlen_attn(q, k, v, layout.offsets, keys.offsets, layout.max_length, keys.max_length,
                        window_size=window, scale=scale)  # fmt: skip

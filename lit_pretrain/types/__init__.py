@@ -4,6 +4,7 @@ Units are flat everywhere: no padding is stored, and a `Layout` says where each 
 """
 
 from lit_pretrain.types.batch import Batch, UnitBatch
+from lit_pretrain.types.code import CodeBatch, Kind
 from lit_pretrain.types.ego import EgoBatch
 from lit_pretrain.types.encoder import Encoded, Encoder
 from lit_pretrain.types.graph import Edges, GraphBatch
@@ -13,5 +14,6 @@ from lit_pretrain.types.losses import Losses, Term
 from lit_pretrain.types.speech import SpeechBatch
 from lit_pretrain.types.text import TextBatch, Vocabulary
 
-__all__ = ["Batch", "Edges", "EgoBatch", "Encoded", "Encoder", "GraphBatch", "ImageBatch", "Layout", "Losses", "Pixels",
-           "Ragged", "SpeechBatch", "Term", "TextBatch", "UnitBatch", "Vocabulary", "stretched"]  # fmt: skip
+__all__ = ["Batch", "CodeBatch", "Edges", "EgoBatch", "Encoded", "Encoder", "GraphBatch", "ImageBatch", "Kind", "Layout",
+           "Losses", "Pixels", "Ragged", "SpeechBatch", "Term", "TextBatch", "UnitBatch", "Vocabulary",
+           "stretched"]  # fmt: skip

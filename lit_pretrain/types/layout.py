@@ -21,6 +21,8 @@ class Layout:
         grid: rows and columns on which the units of every whole example lie, row by row, the first rows where there are
             fewer; None: they are a sequence.
         leading: units in front of each example that stand for the whole of it (class and register tokens).
+        visible: of each example (units, units) bool, true where the unit of the row may see the unit of the column; None:
+            every unit may see all of its example.
     """
 
     lengths: tuple[int, ...]
@@ -29,6 +31,7 @@ class Layout:
     prefix: tuple[int, ...] | None = None
     grid: tuple[int, int] | None = None
     leading: int = 0
+    visible: tuple[Tensor, ...] | None = None
 
     @property
     def num_examples(self) -> int:
@@ -75,8 +78,8 @@ class Layout:
 
     @property
     def contiguous(self) -> bool:
-        """True if every example has the positions 0, 1, 2, ..."""
-        return self.positions is None
+        """True if every example has the positions 0, 1, 2, ... and each unit may see all of it."""
+        return self.positions is None and self.visible is None
 
     def keep(self, keep: Tensor, index: Tensor | None = None) -> "Layout":
         """The layout of the units where `keep` (U,) bool is true, at their original positions; `index` holds their numbers,
@@ -86,7 +89,10 @@ class Layout:
         if self.prefix is not None:
             inside = self.position < torch.tensor(self.prefix, device=self.device)[self.example]
             prefix = self._count(keep & inside)
-        return Layout(self._count(keep), self.device, self.position[index], prefix, self.grid, self.leading)
+        visible = None
+        if self.visible is not None:
+            visible = tuple(v[k][:, k] for v, k in zip(self.visible, keep.split(self.lengths), strict=True))
+        return Layout(self._count(keep), self.device, self.position[index], prefix, self.grid, self.leading, visible)
 
     def _count(self, units: Tensor) -> tuple[int, ...]:
         """Of each example, the units where (U,) bool is true."""

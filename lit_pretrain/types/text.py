@@ -49,7 +49,7 @@ class Vocabulary:
 
 @dataclass
 class TextBatch(Batch):
-    """Documents as token ids, laid end to end. Code uses it too.
+    """Documents as token ids, laid end to end. `CodeBatch` says more of them.
 
     Args:
         tokens: (U,) int64.
@@ -57,6 +57,8 @@ class TextBatch(Batch):
         vocab: the tokenizer's ids; the loader attaches it.
         num_bytes: (B,) int64 UTF-8 bytes that each document's tokens stand for, for bits per byte.
         prefix: tokens of each document that all of it may see, for prefix language models; None: no prefix.
+        positions: (U,) int64, where tokens stand, if not one after the other.
+        visible: of each document (tokens, tokens) bool, see `Layout`.
     """
 
     tokens: Tensor
@@ -64,6 +66,8 @@ class TextBatch(Batch):
     vocab: Vocabulary | None = None
     num_bytes: Tensor | None = None
     prefix: tuple[int, ...] | None = None
+    positions: Tensor | None = None
+    visible: tuple[Tensor, ...] | None = None
 
     @property
     def num_examples(self) -> int:
@@ -75,4 +79,4 @@ class TextBatch(Batch):
 
     @cached_property
     def layout(self) -> Layout:
-        return Layout(self.lengths, self.tokens.device, prefix=self.prefix)
+        return Layout(self.lengths, self.tokens.device, positions=self.positions, prefix=self.prefix, visible=self.visible)

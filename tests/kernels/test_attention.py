@@ -21,7 +21,7 @@ def reference(q, k, v, layout: Layout, keys: Layout, causal: bool, bias: Bias | 
         for i, u in enumerate(own_q):
             for j, s in enumerate(own_k):
                 ahead = causal and j > i + behind and j >= (layout.prefix[b] if layout.prefix else 0)
-                hidden[u, s] = ahead
+                hidden[u, s] = ahead or (layout.visible is not None and not layout.visible[b][i, j])
         if bias is not None:
             added = torch.zeros_like(scores)
             added[:, own_q[:, None], own_k[None]] = bias(b)
@@ -69,6 +69,26 @@ def test_equals_a_dense_masked_softmax(case: str, biased: bool, scale: float | N
     )
     for a, b in zip(found, expected, strict=True):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("backend", ["each", "dense", "auto"])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("lengths", [MIXED, EQUAL])
+def test_units_may_be_hidden_from_each_other(lengths, biased, causal, backend) -> None:
+    visible = tuple((torch.rand(n, n) < 0.5) | torch.eye(n, dtype=torch.bool) for n in lengths)
+    layout = Layout(lengths, visible=visible)
+    q, k, v = torch.randn(3, layout.num_units, H, E, dtype=torch.float64)
+    tables = [torch.randn(H, n, n, dtype=torch.float64) for n in lengths]
+    bias = tables.__getitem__ if biased else None
+    found = attention(q, k, v, layout, layout, causal=causal, bias=bias, backend=backend)
+    torch.testing.assert_close(found, reference(q, k, v, layout, layout, causal, bias, None))
+
+
+def test_what_is_kept_is_hidden_as_before() -> None:
+    visible = (torch.tensor([[True, False, True], [False, True, True], [True, True, True]]),)
+    kept = Layout((3,), visible=visible).keep(torch.tensor([True, False, True]))
+    assert kept.visible is not None and kept.visible[0].all() and kept.visible[0].shape == (2, 2)
 
 
 @pytest.mark.parametrize("backend", ["each", "dense"])

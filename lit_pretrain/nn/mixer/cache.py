@@ -39,6 +39,8 @@ class KeyValueCache:
 
     def positions(self, layout: Layout) -> Layout:
         """Begin a pass: the layout of new units, at the positions after those seen so far."""
+        if layout.visible is not None:
+            raise ValueError("units that are hidden from each other (visible) cannot be generated one by one")
         self._turns.clear()
         if not self.lengths:
             self.lengths = layout.lengths

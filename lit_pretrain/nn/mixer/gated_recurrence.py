@@ -38,6 +38,8 @@ class GatedRecurrence(Mixer):
         if context.cache is not None:
             raise ValueError("GatedRecurrence keeps no state between calls: it serves no generation unit by unit")
         layout = context.layout
+        if layout.visible is not None:
+            raise ValueError("GatedRecurrence carries everything on: it serves no objective that hides units from others")
         kept = torch.sigmoid(self.forget(x).float() + self.memory)
         new = (1.0 - kept) * self.value(x).float()
         if self.both_ways:
