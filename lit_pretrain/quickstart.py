@@ -5,6 +5,7 @@ A modality joins by its file in conf/quickstart, which is a configuration of `fi
 
 import html
 import json
+import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -31,7 +32,9 @@ def main(words: Sequence[str]) -> int:
             print(f"{run} is finished; delete {folder} to start anew")
         elif code := cli.main(["fit", "--config", str(config), "--run_dir", str(run)]):
             return code
-    if code := cli.main(["evaluate", "--config", PROTOCOL, "--out", str(folder), "--ckpt", *map(str, runs)]):
+    jobs = min(len(configs), os.cpu_count() or 1)
+    words = ["--config", PROTOCOL, "--out", str(folder), "--jobs", str(jobs), "--ckpt", *map(str, runs)]
+    if code := cli.main(["evaluate", *words]):
         return code
     write_report(folder, runs)
     print(f"{time.monotonic() - began:.0f} s; open {folder / 'report.html'} in a browser")

@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 import yaml
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lit_pretrain.config.compose import compose
 from lit_pretrain.config.mistake import Mistake, one_line
 from lit_pretrain.config.schema import Argument, Schema, signature
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream import fingerprint, table
-from lit_pretrain.downstream.cell import Cell, CellStore, Count, Subject
+from lit_pretrain.downstream.cell import Cell, Count, Subject
+from lit_pretrain.downstream.evaluation import Evaluation, fill
 from lit_pretrain.downstream.features import FeatureStore
 from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.downstream.task.classify import Classify
@@ -37,6 +37,7 @@ HELP = """usage: lit-pretrain evaluate --ckpt PATH ... [options]
   --config FILE         a protocol, such as conf/downstream/protocol.yaml; may be repeated
   --data FILE           labelled data; default: those of the checkpoint. --data.KEY VALUE sets a key of them
   --out FOLDER          where cells, table and plot are written; the same command in the same folder goes on
+  --jobs 4              processes that compute cells, each with its share of the cores and GPUs; default: 1
   --labels 100 all      numbers of training labels
   --seeds 0 1 2         each cell is repeated with these
   --task PATH           class path of what is fine-tuned, such as lit_pretrain.downstream.task.ctc.CTC; default: Classify
@@ -110,31 +111,7 @@ class Protocol(Recorded):
         Raises:
             ValueError: the data have no labels of the task.
         """
-        for subject in subjects:
-            if not self.task.names(subject.data):
-                raise ValueError(f"{subject.name}: the data have no {self.task.needs} to test on; give labelled data with"
-                                 " --data")  # fmt: skip
-        store, cells = CellStore(folder / "cells"), self.cells(subjects)
-        features = [FeatureStore(folder / "features", s.data, fingerprint.of_data(s.data)) for s in subjects]
-        weights = [fingerprint.of_weights(s.encoder) for s in subjects]
-        results = []
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                   TextColumn("left"), TimeRemainingColumn())  # fmt: skip
-        with Progress(*columns) as progress:
-            bar = progress.add_task("", total=len(cells))
-            for cell in cells:
-                progress.update(bar, description=f"{cell.row}, {cell.labels} labels, seed {cell.seed}")
-                number = subjects.index(cell.subject)
-                key = self._key(cell, weights[number], features[number].data_hash)
-                result = store.read(key)
-                if result is None:
-                    result = self._probe(cell, features[number]) if isinstance(cell.way, Probe) else self._tune(cell)
-                    store.write(key, result)
-                # How a cell is called may change; what was measured does not.
-                names = {"checkpoint": cell.subject.name, "row": cell.row, "labels": cell.labels, "seed": cell.seed}
-                results.append(names | result)
-                progress.advance(bar)
-        return results
+        return Evaluation(self, subjects, folder).results()
 
     def evaluate(self, subjects: Sequence[Subject], folder: Path) -> list[table.Row]:
         """Run, write table.md, table.csv, table.png, results.json and protocol.yaml, and give the table's rows."""
@@ -144,13 +121,17 @@ class Protocol(Recorded):
         table.write(rows, self.task.main, folder, self.task.percent)
         return rows
 
-    def _key(self, cell: Cell, weights: str, data_hash: str) -> str:
-        """All that the result depends on."""
+    def key(self, cell: Cell, weights: str, data_hash: str) -> str:
+        """The hash of all that the result depends on."""
         start = weights if cell.pretrained else spec(cell.subject.encoder)
         spent = self.layer if isinstance(cell.way, Probe) else [self.budget, class_path(self.task), self.task_options]
         # A probe of all features of the pretrained encoder draws nothing: it is measured once for all seeds.
         drawn = not (cell.pretrained and cell.limit is None and isinstance(cell.way, Probe))
         return fingerprint.digest(start, cell.way, cell.labels, cell.seed if drawn else None, data_hash, spent)
+
+    def compute(self, cell: Cell, features: FeatureStore) -> dict[str, Any]:
+        """The cell's `metrics` on test, whether their `larger_is_better`, and what was selected on validation."""
+        return self._probe(cell, features) if isinstance(cell.way, Probe) else self._tune(cell)
 
     def _probe(self, cell: Cell, features: FeatureStore) -> dict[str, Any]:
         probe = build(spec(cell.way))
@@ -190,6 +171,13 @@ def subject(path: str, data: dict[str, Any] | None, name: str) -> Subject:
     return Subject(name, encoder, tested)
 
 
+def evaluation(
+    protocol: Protocol, paths: Sequence[tuple[str, str]], data: dict[str, Any] | None, folder: Path
+) -> Evaluation:
+    """Of the checkpoints at `paths`, each with its name in tables; see `subject`."""
+    return Evaluation(protocol, [subject(path, data, name) for path, name in paths], folder)
+
+
 def main(words: Sequence[str]) -> int:
     """`lit-pretrain evaluate`: the exit code.
 
@@ -201,6 +189,7 @@ def main(words: Sequence[str]) -> int:
         "ckpt": Argument(list[str]),
         "data": Argument(DataModule | None, None),
         "out": Argument(str, "runs/evaluate"),
+        "jobs": Argument(int, 1),
         **arguments,
     })  # fmt: skip
     tree, asks = compose("evaluate", _lists(words), os.environ, keys)
@@ -211,14 +200,15 @@ def main(words: Sequence[str]) -> int:
     if "class_path" not in (budget := given.get("budget", {})):
         given["budget"] = {"class_path": class_path(Budget), "init_args": budget}
     paths, out = tree["ckpt"], Path(tree.get("out", "runs/evaluate"))
-    names = [Path(path).name for path in paths]
+    names, jobs = [Path(path).name for path in paths], tree.get("jobs", 1)
+    if jobs < 1:
+        raise Mistake(f"jobs={jobs}: give the number of processes, 1 or more")
     try:
         protocol = build({"class_path": class_path(Protocol), "init_args": given})
-        subjects = [
-            subject(path, tree.get("data"), name if names.count(name) == 1 else path)
-            for path, name in zip(paths, names, strict=True)
-        ]
-        rows = protocol.evaluate(subjects, out)
+        named = [name if names.count(name) == 1 else path for path, name in zip(paths, names, strict=True)]
+        make = partial(evaluation, protocol, list(zip(paths, named, strict=True)), tree.get("data"), out)
+        found = fill(make, jobs) if jobs > 1 else make()
+        rows = protocol.evaluate(found.subjects, out)
     except ValueError as error:
         raise Mistake(one_line(str(error))) from error
     table.show(rows, protocol.task.main, percent=protocol.task.percent)

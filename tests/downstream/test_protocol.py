@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections import Counter
 
 import lightning as L
@@ -130,7 +131,7 @@ def test_with_classes_beside_the_target_probes_run_too(encoder, produced):
 def test_cells_of_another_task_are_others(subject, produced):
     (cell,) = tiny(probes=(), labels=("all",), seeds=(0,)).cells([subject])[:1]
     protocols = tiny(), tiny(**PRODUCE), tiny(**PRODUCE | {"task_options": {"beam": 2}})
-    assert len({protocol._key(cell, "weights", "data") for protocol in protocols}) == 3
+    assert len({protocol.key(cell, "weights", "data") for protocol in protocols}) == 3
 
 
 def test_targets_are_part_of_the_fingerprint(produced):
@@ -205,6 +206,25 @@ def test_the_command(run, digits, tmp_path, capsys):
     both = [str(run), str(run / "checkpoints/step-0000005.ckpt")]
     assert main(["evaluate", "--ckpt", *both, "--data", str(data), "--out", str(out), *FAST]) == 0
     assert {row["checkpoint"] for row in json.loads((out / "results.json").read_text())} == {"run", "step-0000005.ckpt"}
+
+
+def test_two_processes_share_the_cells(run, tmp_path, monkeypatch):
+    words = ["--probes", "[]", "--budget.max_steps", "2", "--budget.learning_rates", "[1e-3]", "--labels", "30"]
+    words = ["evaluate", "--ckpt", str(run), *words, "--seeds", "0", "1", "--out"]
+    assert main([*words, str(tmp_path / "one")]) == 0
+    here, compute, cells = [], Protocol.compute, tmp_path / "two/cells"
+
+    def after_the_other(self, cell, features):
+        while not here and not list(cells.glob("*.json")):
+            time.sleep(0.1)
+        here.append(cell)
+        return compute(self, cell, features)
+
+    monkeypatch.setattr(Protocol, "compute", after_the_other)
+    assert main([*words, str(tmp_path / "two"), "--jobs", "2"]) == 0
+    assert 0 < len(here) < 4, "the other process computed some of the four cells"
+    assert (tmp_path / "two/results.json").read_text() == (tmp_path / "one/results.json").read_text()
+    assert main([*words, str(tmp_path / "none"), "--jobs", "0"]) != 0
 
 
 def test_the_command_takes_a_task(run, produced, tmp_path, capsys):
