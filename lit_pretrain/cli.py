@@ -2,10 +2,10 @@
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
+from lit_pretrain.config.chatter import hush
 from lit_pretrain.config.mistake import Mistake, nearest
 
 HELP = """usage: lit-pretrain COMMAND [options]
@@ -33,8 +33,6 @@ Environment variables such as LIT_PRETRAIN_FIT__TRAINER__MAX_STEPS=5 win over fi
 ${data.init_args.vocab_size}. LIT_PRETRAIN_TRACEBACK=1 shows the traceback of a mistake.
 """
 
-# What libraries say of themselves when they are imported or first used, which is not the user's business.
-CHATTER = ("torch.jit.script", "Sparse invariant checks", "LeafSpec")
 RUNS = ("fit", "validate", "test", "predict")
 VIEW = ("--trainer.callbacks", "lit_pretrain.callbacks.sample_viewer.SampleViewer", "--trainer.callbacks.then_stop", "true",
         "--trainer.fast_dev_run", "true")  # fmt: skip
@@ -52,8 +50,7 @@ HANDED = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command. Returns the exit code: 0, or 2 after a mistake of the user's, which one line has named."""
     words = list(sys.argv[1:] if argv is None else argv)
-    for message in CHATTER:
-        warnings.filterwarnings("ignore", f".*{message}")
+    hush()
     try:
         return _dispatch(words) or 0
     except Mistake as mistake:

@@ -13,14 +13,17 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream.tuning.base import Tuning
 from lit_pretrain.downstream.tuning.full import Full
+from lit_pretrain.downstream.tuning.zero_shot import ZeroShot
 from lit_pretrain.part import build, spec
 from lit_pretrain.probes.base import Probe
 from lit_pretrain.probes.knn import KNNProbe
 from lit_pretrain.probes.logistic import LogisticProbe
+from lit_pretrain.probes.retrieval import RetrievalProbe
 from lit_pretrain.types import Encoder
 
 Count = int | Literal["all"]  # of labels
-PROBES = {LogisticProbe: "linear probe", KNNProbe: "kNN"}  # customary names; others are called by their class
+# customary names; others are called by their class
+PROBES = {LogisticProbe: "linear probe", KNNProbe: "kNN", RetrievalProbe: "retrieval"}
 
 
 @dataclass
@@ -63,6 +66,8 @@ class Cell:
         if isinstance(self.way, Probe):
             name = PROBES.get(kind, kind.__name__)
             return f"{'pretrained' if self.pretrained else 'random init'} + {name}"
+        if kind is ZeroShot:
+            return f"{'pretrained' if self.pretrained else 'random init'}, zero-shot"
         return ("fine-tuned" if self.pretrained else "from scratch") + ("" if kind is Full else f" ({kind.__name__})")
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lit_pretrain.config.chatter import hush
 from lit_pretrain.config.mistake import one_line
 from lit_pretrain.downstream import fingerprint
 from lit_pretrain.downstream.cell import Cell, CellStore, Subject
@@ -87,7 +89,8 @@ def fill(make: Callable[[], Evaluation], jobs: int) -> Evaluation:
     context, threads = torch.multiprocessing.get_context("spawn"), torch.get_num_threads()
     each = max(1, threads // jobs)
     taken, done = context.Value("i", 0), context.Value("i", 0)
-    others = [context.Process(target=_join_in, args=(make, n, each, sorted(TRUSTED), taken, done)) for n in range(1, jobs)]
+    made = pickle.dumps(make)  # unpickled, and so imported, when the other process is ready for it
+    others = [context.Process(target=_join_in, args=(made, n, each, sorted(TRUSTED), taken, done)) for n in range(1, jobs)]
     try:
         for process in others:
             process.start()
@@ -104,16 +107,15 @@ def fill(make: Callable[[], Evaluation], jobs: int) -> Evaluation:
     return evaluation
 
 
-def _join_in(
-    make: Callable[[], Evaluation], number: int, threads: int, trusted: list[str], taken: Synchronized, done: Synchronized
-) -> None:
+def _join_in(made: bytes, number: int, threads: int, trusted: list[str], taken: Synchronized, done: Synchronized) -> None:
     if devices := torch.cuda.device_count():  # this process has not touched a GPU yet, so it may still choose
         names = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(devices)))).split(",")
         os.environ["CUDA_VISIBLE_DEVICES"] = names[number % devices]
     torch.set_num_threads(threads)
+    hush()
     trust(trusted)
     try:
-        for _ in _work(make(), taken, done):
+        for _ in _work(pickle.loads(made)(), taken, done):
             pass
     except Exception as error:
         print(f"process {number} of --jobs stopped: {one_line(str(error))}", file=sys.stderr)

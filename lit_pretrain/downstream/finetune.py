@@ -53,9 +53,9 @@ class FineTune(PretrainModule):
         self.task.metrics.reset()
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        encoded = self.task.encode(self.encoder, batch)
-        return {"index": batch.index, "pooled": encoded.pooled, "predictions": self.task.decode(self.task(encoded)),
-                "labels": batch.labels}  # fmt: skip
+        encoded, of = self.task.encode(self.encoder, batch), self.task.predicted(batch)
+        return {"index": of.index, "pooled": encoded.pooled, "predictions": self.task.decode(self.task(encoded)),
+                "labels": of.labels}  # fmt: skip
 
     def configure_optimizers(self) -> dict:
         return self.tuning.recipe(self.optim).configure(self, total_steps(self.trainer))

@@ -36,7 +36,7 @@ def of_data(data: DataModule) -> str:
     The test split is not touched.
     """
     loader = data.loader("train", shuffle=False, labelled=True)
-    named = (data.class_names, data.label_names, data.unit_names, data.target_names, data.pair_names)
+    named = (data.class_names, data.label_names, data.unit_names, data.target_names, data.pair_names, data.side_names)
     names = [list(names) for names in named if names]
     found = hashlib.blake2b(digest(data, data.artifacts(), *names, len(loader)).encode(), digest_size=8)
     for batch in islice(loader, SAMPLED):

@@ -41,6 +41,10 @@ class Labelled(DataModule):
     def pair_names(self) -> tuple[str, ...]:
         return self.data.pair_names
 
+    @property
+    def side_names(self) -> tuple[str, ...]:
+        return self.data.side_names
+
     def loader(
         self, split: str, *, shuffle: bool, labelled: bool = True, limit: int | None = None, seed: int = 0
     ) -> ResumableLoader:

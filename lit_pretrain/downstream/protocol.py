@@ -64,8 +64,8 @@ class Protocol(Recorded):
         budget: what each tuning may spend.
         task: class path of the task that is fine-tuned.
         task_options: its arguments, except the encoder's width and the number of classes, which the data give. A probe
-            of classes is left out where the data have none, and one of numbers where they have none; the metrics of all
-            stand in table.csv.
+            of classes is left out where the data have none, and one of numbers where they have none. Tables show the main
+            metrics, and table.csv has all.
     """
 
     def __init__(
@@ -118,8 +118,13 @@ class Protocol(Recorded):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "protocol.yaml").write_bytes(yaml.safe_dump(spec(self), sort_keys=False).encode())
         rows = table.summarise(self.run(subjects, folder))
-        table.write(rows, self.task.main, folder, self.task.percent)
+        table.write(rows, self.shown(rows), folder)
         return rows
+
+    def shown(self, rows: Sequence[table.Row]) -> dict[str, bool]:
+        """The main metric of the task and of each probe, as far as there are rows of it, and whether it is a share of 1."""
+        found = {way.main: way.percent for way in (self.task, *self.probes)}
+        return {metric: percent for metric, percent in found.items() if any(row["metric"] == metric for row in rows)}
 
     def key(self, cell: Cell, weights: str, data_hash: str) -> str:
         """The hash of all that the result depends on."""
@@ -211,7 +216,8 @@ def main(words: Sequence[str]) -> int:
         rows = protocol.evaluate(found.subjects, out)
     except ValueError as error:
         raise Mistake(one_line(str(error))) from error
-    table.show(rows, protocol.task.main, percent=protocol.task.percent)
+    for metric, percent in protocol.shown(rows).items():
+        table.show(rows, metric, percent=percent)
     print(f"{out}: table.md, table.csv, table.png, results.json, protocol.yaml")
     return 0
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +46,20 @@ def show(rows: list[Row], metric: str, console: Console | None = None, percent: 
     console.print(grid)
 
 
-def write(rows: list[Row], metric: str, folder: Path, percent: bool = True) -> None:
-    """table.md and table.png (one metric), table.csv and results.json (all metrics)."""
-    heads, lines = _grid(rows, metric, percent)
-    page = [_title(rows, metric, percent), ""]
-    page += ["| " + " | ".join(line) + " |" for line in (heads, ["---", *["---:"] * (len(heads) - 1)], *lines)]
-    (folder / "table.md").write_bytes(("\n".join(page) + "\n").encode())
+def write(rows: list[Row], metrics: Mapping[str, bool], folder: Path) -> None:
+    """table.md and table.png (some metrics, each with whether it is a share of 1), table.csv and results.json (all)."""
+    page = []
+    for metric, percent in metrics.items():
+        heads, lines = _grid(rows, metric, percent)
+        page += [_title(rows, metric, percent), ""]
+        page += ["| " + " | ".join(line) + " |" for line in (heads, ["---", *["---:"] * (len(heads) - 1)], *lines)] + [""]
+    (folder / "table.md").write_bytes("\n".join(page).encode())
     with open(folder / "table.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(row | {"seeds": " ".join(map(str, row["seeds"]))} for row in rows)
     (folder / "results.json").write_bytes(json.dumps(rows, indent=2).encode())
-    _plot(rows, metric, folder / "table.png", percent)
+    _plot(rows, metrics, folder / "table.png")
 
 
 def _title(rows: list[Row], metric: str, percent: bool) -> str:
@@ -82,23 +85,29 @@ def _shown(mean: float, std: float, percent: bool) -> str:
     return f"{100 * mean:.1f} ± {100 * std:.1f}" if percent else f"{mean:.3g} ± {std:.2g}"
 
 
-def _plot(rows: list[Row], metric: str, path: Path, percent: bool) -> None:
+def _plot(rows: list[Row], metrics: Mapping[str, bool], path: Path) -> None:
     from matplotlib.figure import Figure  # without pyplot: no display and no global state is touched
 
-    rows = [row for row in rows if row["metric"] == metric]
     names = list(dict.fromkeys((row["checkpoint"], row["row"]) for row in rows))
     labels = list(dict.fromkeys(row["labels"] for row in rows))
-    several, scale = len({checkpoint for checkpoint, _ in names}) > 1, 100 if percent else 1
-    figure = Figure(figsize=(2.5 + 2.2 * len(labels), 4), layout="constrained")
-    axes = figure.subplots()
-    for i, name in enumerate(names):
-        own = [row for row in rows if (row["checkpoint"], row["row"]) == name]
-        x = [labels.index(row["labels"]) + 0.6 * ((i + 0.5) / len(names) - 0.5) for row in own]
-        axes.errorbar(x, [scale * r["mean"] for r in own], [scale * r["std"] for r in own], fmt="o", capsize=3,
-                      label=": ".join(name) if several else name[1])  # fmt: skip
-    axes.set_xticks(range(len(labels)), [f"{count} labels" for count in labels])
-    axes.set_xlim(-0.5, len(labels) - 0.5)
-    axes.set_ylabel(f"{metric} (%)" if percent else metric)
-    axes.grid(axis="y", alpha=0.3)
-    figure.legend(loc="outside right upper")
+    several = len({checkpoint for checkpoint, _ in names}) > 1
+    figure = Figure(figsize=(2.5 + 2.2 * len(labels), 4 * len(metrics)), layout="constrained")
+    legend = {}
+    every = figure.subplots(len(metrics), squeeze=False)[:, 0]
+    for axes, (metric, percent) in zip(every, metrics.items(), strict=True):
+        here = [row for row in rows if row["metric"] == metric]
+        own_names = [name for name in names if any((row["checkpoint"], row["row"]) == name for row in here)]
+        scale = 100 if percent else 1
+        for i, name in enumerate(own_names):
+            own = [row for row in here if (row["checkpoint"], row["row"]) == name]
+            x = [labels.index(row["labels"]) + 0.6 * ((i + 0.5) / len(own_names) - 0.5) for row in own]
+            legend[": ".join(name) if several else name[1]] = axes.errorbar(
+                x, [scale * r["mean"] for r in own], [scale * r["std"] for r in own], fmt="o", capsize=3,
+                color=f"C{names.index(name) % 10}",
+            )  # fmt: skip
+        axes.set_xticks(range(len(labels)), [f"{count} labels" for count in labels])
+        axes.set_xlim(-0.5, len(labels) - 0.5)
+        axes.set_ylabel(f"{metric} (%)" if percent else metric)
+        axes.grid(axis="y", alpha=0.3)
+    figure.legend(legend.values(), legend.keys(), loc="outside right upper")
     figure.savefig(path, dpi=150)

@@ -18,6 +18,7 @@ from lit_pretrain.downstream.finetune import FineTune
 from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.downstream.task.classify import Classify
 from lit_pretrain.downstream.tuning.base import Tuning
+from lit_pretrain.downstream.tuning.zero_shot import ZeroShot
 from lit_pretrain.optim.recipe import AdamW, Optim
 from lit_pretrain.optim.schedule import Linear
 from lit_pretrain.part import Recorded
@@ -65,23 +66,22 @@ def tune(
     task: Callable[[Encoder, DataModule], Task] = Classify.of,
 ) -> dict[str, Any]:
     """`metrics` on test and whether their `larger_is_better`, the `learning_rate` that validation selected, and the
-    `validation` metric of each rate.
+    `validation` metric of each rate. Under `ZeroShot` nothing is trained, and the rate is 0.
 
     Args:
         labels: so many training examples; None: all.
         task: makes the head for an encoder and data.
+
+    Raises:
+        ValueError: ZeroShot and a task with weights of its own, which nobody would train.
     """
     tried: dict[float, float] = {}
     best, best_rate = None, 0.0
     with _seeded(seed), _quiet():
-        for rate in budget.learning_rates:
+        for rate in (0.0,) if isinstance(tuning, ZeroShot) else budget.learning_rates:
             torch.manual_seed(seed)  # the same head and draws at each rate
             module = FineTune(copy.deepcopy(encoder), task(encoder, data), tuning)
-            module.optim = copy.copy(budget.optim)
-            module.optim.lr = rate
-            train = data.loader("train", shuffle=True, labelled=True, limit=labels, seed=seed)
-            trainer = _trainer(budget.steps(len(train)), budget.precision)
-            trainer.fit(module, train)
+            trainer = _fit(module, rate, data, labels, seed, budget)
             validation = data.loader("validation", shuffle=False, labelled=True)
             tried[rate] = trainer.validate(module, validation, verbose=False)[0][f"val/{module.task.main}"]
             sign = 1 if module.task.larger_is_better else -1
@@ -91,6 +91,20 @@ def tune(
     metrics = {name: found[f"test/{name}"] for name in best.task.metrics}
     return {"metrics": metrics, "larger_is_better": best.task.larger_is_better, "learning_rate": best_rate,
             "validation": {str(r): v for r, v in tried.items()}}  # fmt: skip
+
+
+def _fit(module: FineTune, rate: float, data: DataModule, labels: int | None, seed: int, budget: Budget) -> L.Trainer:
+    if isinstance(module.tuning, ZeroShot):
+        if any(True for _ in module.task.parameters()):
+            raise ValueError(f"ZeroShot trains nothing, and {type(module.task).__name__} has weights that must be trained:"
+                             " give it another tuning, or options without weights")  # fmt: skip
+        return _trainer(1, budget.precision)
+    module.optim = copy.copy(budget.optim)
+    module.optim.lr = rate
+    train = data.loader("train", shuffle=True, labelled=True, limit=labels, seed=seed)
+    trainer = _trainer(budget.steps(len(train)), budget.precision)
+    trainer.fit(module, train)
+    return trainer
 
 
 def _trainer(max_steps: int, precision: str) -> L.Trainer:

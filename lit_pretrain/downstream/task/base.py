@@ -10,10 +10,11 @@ from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import Part
 from lit_pretrain.types import Batch, Encoded, Encoder, Term
 
-Need = Literal["labels", "unit_labels", "target", "pair_labels"]
+Need = Literal["labels", "unit_labels", "target", "pair_labels", "counterparts"]
 # The attribute of the data that names them.
 NAMES: dict[Need, str] = {
     "labels": "class_names", "unit_labels": "unit_names", "target": "target_names", "pair_labels": "pair_names",
+    "counterparts": "side_names",
 }  # fmt: skip
 
 
@@ -80,6 +81,10 @@ class Task(Part):
     def update(self, predictions: Any, encoded: Encoded, batch: Batch) -> None:
         """Let the metrics see a batch."""
         self.metrics.update(predictions, batch.labels)
+
+    def predicted(self, batch: Batch) -> Batch:
+        """The batch whose examples predictions are of."""
+        return batch
 
     def decode(self, predictions: Any) -> Any:
         """What `lit-pretrain predict` writes of them: plain tensors and numbers."""

@@ -6,18 +6,35 @@ import pytest
 import torch
 
 from lit_pretrain.config.compose import compose
-from lit_pretrain.part import build
+from lit_pretrain.config.schema import Schema, signature
+from lit_pretrain.downstream.protocol import Protocol
+from lit_pretrain.downstream.tune import Budget
+from lit_pretrain.downstream.tuning.full import Full
+from lit_pretrain.downstream.tuning.zero_shot import ZeroShot
+from lit_pretrain.part import build, class_path
+from lit_pretrain.probes.retrieval import RetrievalProbe
 from lit_pretrain.run import root_schema
 
 CONF = Path(__file__).parents[3] / "conf"
 
 
 FEW = ["--data.data.source.sizes", "{train: 40, validation: 1, test: 1}"]
+OURS = ["--data.data.source", "lit_pretrain.datamodules.code.source.tree.Tree", "--data.data.tokenizer.vocab_size", "600",
+        "--data.data.source.folder", str(CONF.parent / "lit_pretrain/probes")]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("name", "changes"), [("ctc", FEW), ("transducer", FEW), ("tdt", FEW), ("tag_units", FEW), ("link", [])]
-)
+    ("name", "changes"),
+    [
+        ("ctc", FEW),
+        ("transducer", FEW),
+        ("tdt", FEW),
+        ("tag_units", FEW),
+        ("link", []),
+        ("retrieve", OURS),
+        ("tag_code", OURS),
+    ],
+)  # fmt: skip
 def test_a_batch_is_learned_from(name, changes):
     words = ["--config", str(CONF / f"downstream/{name}.yaml"), *changes]
     tree, _ = compose("fit", words, {}, root_schema("fit"))
@@ -29,3 +46,13 @@ def test_a_batch_is_learned_from(name, changes):
     assert term.sum.isfinite() and term.count > 0
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
     assert model.task.training and model.encoder.training
+
+
+@pytest.mark.parametrize(("name", "ways"), [("code_search", (ZeroShot, Full)), ("clones", (RetrievalProbe,))])
+def test_a_protocol_is_made(name, ways):
+    keys = Schema("lit-pretrain evaluate", signature(Protocol).arguments)
+    tree, _ = compose("evaluate", ["--config", str(CONF / f"downstream/{name}.yaml")], {}, keys)
+    if "budget" in tree:
+        tree["budget"] = {"class_path": class_path(Budget), "init_args": tree["budget"]}
+    protocol = build({"class_path": class_path(Protocol), "init_args": tree})
+    assert tuple(map(type, (*protocol.probes, *protocol.tunings))) == ways and len(protocol.seeds) == 3
