@@ -89,6 +89,12 @@ class LabelledView:
         if trainer.local_rank == 0:
             data.prepare_data()
 
+    def _open(self, trainer: L.Trainer, data: DataModule) -> None:
+        if data is not trainer.datamodule and not self._ready:
+            data.trainer = trainer
+            data.setup("fit")
+            self._ready = True
+
     def _share(
         self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,10 +113,7 @@ class LabelledView:
         self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str, layers: bool
     ) -> Iterator[tuple[Batch, Encoded]]:
         """The batches of this rank's loader, on the module's device, and what the encoder makes of them."""
-        if data is not trainer.datamodule and not self._ready:
-            data.trainer = trainer
-            data.setup("fit")
-            self._ready = True
+        self._open(trainer, data)
         for batch in data.loader(split, shuffle=False, labelled=True, limit=self.limit):
             if batch.index is None and trainer.world_size > 1:
                 raise ValueError(f"{type(data).__name__} must number its samples (`index`) to be probed on many ranks")

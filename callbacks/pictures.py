@@ -35,7 +35,8 @@ class Pictures(Observer):
     for each example, such as masked, predicted and original; "name: what its panels are" is a good title;
     the views, where the batch has a method `preview() -> (N, K, C, H, W)`;
     what the last block attends to, over the first view, where units lie on a grid and the view is `upright`: the mean of the
-    heads, then single heads, each as a share of its own maximum (or of four times an even share, if that is more);
+    heads, then single heads, each as a share of its own maximum (or of four times an even share, if that is more); otherwise
+    what the encoder offers by a method `attention_pictures(batch) -> (N, K, C, H, W)`, which may be None;
     the map of embeddings of labelled examples.
 
     They go to `pictures/step-0000500/NAME.png` in the run folder, to TensorBoard and, the last ones, into the report.
@@ -93,6 +94,10 @@ class Pictures(Observer):
 
     def attention(self, trainer: L.Trainer, pl_module: L.LightningModule) -> Drawn:
         batch = self._examples(trainer, pl_module)
+        offered = getattr(pl_module.encoder, "attention_pictures", None)
+        if offered is not None:
+            panels = offered(batch)
+            return {} if panels is None else {"attention: original, mean of the heads": sheet(panels)}
         maps = attention_maps(pl_module, batch) if hasattr(batch, "preview") and batch.upright else None
         if maps is None:
             return {}

@@ -69,7 +69,7 @@ def write_samples(folder: Path, data: DataModule, examples: int = 32) -> Path:
     if hasattr(batch, "preview"):
         panels = batch.preview()[:examples]  # (B, K, C, H, W)
         (folder / "samples.png").write_bytes(png(sheet(panels), "the first training batch"))
-        figures = [picture(c, png(sheet(x[None]), c)) for c, x in zip(captions, panels, strict=True)]
+        figures = [picture(c, png(sheet(x[None]), c)) for c, x in zip(captions[: len(panels)], panels, strict=True)]
     elif hasattr(data, "describe"):
         figures = [quote(c, said) for c, said in zip(captions, data.describe(batch)[:examples], strict=True)]
     sections = [

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from torch_geometric.nn.conv.gcn_conv import GCNConv, gcn_norm
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 
+from lit_pretrain.nn.graph.sparse_linear import SparseLinear
 from lit_pretrain.nn.nodes.base import Nodes
 from lit_pretrain.nn.pooling.base import Pooling
 from lit_pretrain.nn.pooling.mean import Mean
 from lit_pretrain.part import import_class
 from lit_pretrain.types import Edges, Encoded, Encoder, GraphBatch, Layout
+from lit_pretrain.types.graph_picture import drawn
 
 
 class PyGEncoder(Encoder):
@@ -35,6 +37,9 @@ class PyGEncoder(Encoder):
         pooling: one vector a graph; nodes that are examples have their own.
         options: further arguments of the model, such as `heads`, `norm`, `act`, `dropout`, `jk` or `edge_dim`.
         maskable: learn a vector for masked nodes, which takes the place of what `nodes` makes of them.
+        mapped: with `jk`, map the vectors of the layers to D, as torch-geometric does. Without it `jk: cat` gives all layers
+            side by side (D is then their number times `dim`), and `jk: last` the last one after its activation.
+        sparse: of GCN, let the first layer multiply only the features that are not 0: much faster for bags of words.
 
     Raises:
         ValueError: no such model or option.
@@ -50,11 +55,15 @@ class PyGEncoder(Encoder):
         pooling: Pooling = Mean(),
         options: dict[str, Any] | None = None,
         maskable: bool = False,
+        mapped: bool = True,
+        sparse: bool = False,
     ):
         super().__init__()
         self.nodes, self.pooling = nodes, pooling
         self.model = _create(model, nodes.dim, dim, num_layers, dict(options or {}))
         self.dim, self.num_layers = self.model.out_channels, num_layers
+        if not mapped:
+            self.dim = _unmapped(self.model)
         self.mask_vector = nn.Parameter(torch.zeros(nodes.dim)) if maskable else None
         self._needs_pairs = not all(conv.fuse for conv in self.model.convs) or self.model.supports_edge_attr
         # What makes GCN's weights of sparse rows cannot be compiled, so it must not stand in a block.
@@ -63,6 +72,10 @@ class PyGEncoder(Encoder):
             conv.register_forward_pre_hook(_keep_input)
             if self._weighs:
                 conv.normalize = False
+        if sparse:
+            if not self._weighs:
+                raise ValueError(f"sparse=true is for GCN, whose layers first multiply their features; model={model!r}")
+            self.model.convs[0].lin = SparseLinear(nodes.dim, self.model.convs[0].out_channels)
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -113,11 +126,34 @@ class PyGEncoder(Encoder):
         if not self._weighs:
             return edges.matrix
         first = self.model.convs[0]
-        return gcn_norm(edges.matrix, None, edges.num_nodes, first.improved, first.add_self_loops)[0]
+        key = (gcn_norm, first.improved, first.add_self_loops)
+        if key not in edges.made:
+            edges.made[key] = gcn_norm(edges.matrix, None, edges.num_nodes, *key[1:])[0]
+        return edges.made[key]
 
     @property
     def _takes_edge_features(self) -> bool:
         return getattr(self.model.convs[0], "edge_dim", None) is not None
+
+    @torch.no_grad()
+    def attention(self, inputs: GraphBatch) -> Tensor | None:
+        """(E, heads): what each edge weighs to the node that it leads to, in the last layer; None: it has no attention."""
+        last, kept = self.model.convs[-1], []
+        if "return_attention_weights" not in inspect.signature(last.forward).parameters:
+            return None
+        hook = last.register_forward_hook(lambda _, *called: kept.append(called[:2]), with_kwargs=True)
+        self(inputs)
+        hook.remove()
+        args, options = kept[0]
+        _, (_, weights) = last(*args, **options, return_attention_weights=True)
+        del last.__dict__["input"]
+        return weights[: len(inputs.edges)]  # self loops come last
+
+    def attention_pictures(self, inputs: GraphBatch) -> Tensor | None:
+        """(B, 2, C, H, W) between 0 and 1: the graphs, and again with edges as thick as the last layer's attention, the mean
+        of its heads (see `drawn`); None: it has none."""
+        weights = self.attention(inputs)
+        return None if weights is None else torch.stack([drawn(inputs), drawn(inputs, weights=weights.mean(1))], 1)
 
     def layout(self, inputs: GraphBatch) -> Layout:
         return inputs.layout
@@ -134,6 +170,15 @@ def _create(name: str, features: int, dim: int, num_layers: int, options: dict[s
         return found(features, dim, num_layers, **options)
     except TypeError as error:
         raise ValueError(f"options={options}: {name} says: {error}") from error
+
+
+def _unmapped(model: BasicGNN) -> int:
+    """Takes the linear map away that follows `jk`, and gives the width of what is left."""
+    if model.jk_mode is None:
+        raise ValueError("mapped=false leaves the linear map of options.jk out, and there is no jk: use cat, max or last")
+    width = model.lin.in_features
+    del model.lin
+    return width
 
 
 def _is_model(name: str) -> bool:

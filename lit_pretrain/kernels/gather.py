@@ -55,10 +55,31 @@ def rank() -> int:
 
 
 @torch.no_grad()
+def sum_over_ranks(x: Tensor) -> Tensor:
+    """The sum of x over ranks, without gradients."""
+    if num_ranks() > 1:
+        x = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(x)
+    return x
+
+
+@torch.no_grad()
 def mean_over_ranks(x: Tensor) -> Tensor:
     """The mean of x over ranks, without gradients."""
+    return sum_over_ranks(x) / num_ranks() if num_ranks() > 1 else x
+
+
+@torch.no_grad()
+def of_first_rank(x: Tensor) -> Tensor:
+    """What the first rank has, without gradients."""
     if num_ranks() > 1:
-        x = x.clone()
-        dist.all_reduce(x)
-        x /= num_ranks()
+        x = x.clone(memory_format=torch.contiguous_format)
+        dist.broadcast(x, 0)
     return x
+
+
+def moments_over_ranks(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The means (K,) and variances (K,) of (B, K) over the rows of all ranks, in its dtype; zeros where there is no row."""
+    rows = sum_over_ranks(x.new_tensor(len(x))).clamp(min=1)
+    mean = sum_over_ranks(x.sum(0)) / rows
+    return mean, sum_over_ranks((x - mean).square().sum(0)) / rows

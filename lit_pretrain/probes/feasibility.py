@@ -17,12 +17,13 @@ from lit_pretrain.probes.graphon import Graphon, estimate, gromov_wasserstein
 Bases = dict[str, dict[str, Graphon]]  # basis -> name of a graphon -> graphon
 
 
-class Feasibility(NamedTuple):
-    """How near to some graphs the nearest mixture of a basis comes.
+class Nearest(NamedTuple):
+    """The mixture of a basis that comes nearest to some graphs.
 
     Args:
         distance: from their graphon to the mixture (see `gromov_wasserstein`), from 0 to 1.
-        feasibility: 1 - distance / distance from a graph without links, at least 0. 1: they could come from the mixture.
+        feasibility: 1 - distance / (the most that two graphons of their norms can be apart), from 0 to 1. 1: the graphs
+            could come from the mixture; 0: either has no links.
         weights: of the graphons of the basis.
         mixture: their weighted mean.
     """
@@ -63,7 +64,7 @@ def topology(adjacency: csr_array) -> NDArray[np.float64]:
     return np.array([np.log(nodes), density, degrees.mean(), degrees.std() / nodes, closed / max(1, wedges)])
 
 
-def nearest(basis: Mapping[str, Graphon], wanted: Graphon) -> Feasibility:
+def nearest(basis: Mapping[str, Graphon], wanted: Graphon) -> Nearest:
     """Of all convex combinations of a basis, the nearest to a graphon. Weights and coupling are fitted in turns.
 
     Raises:
@@ -76,30 +77,29 @@ def nearest(basis: Mapping[str, Graphon], wanted: Graphon) -> Feasibility:
     coupling = np.eye(steps) / steps
     for _ in range(20):
         aligned = (steps**2 * coupling @ wanted @ coupling.T).ravel()
-        weights = _on_simplex(columns, aligned)
+        weights = on_simplex(columns, aligned)
         distance, coupling = gromov_wasserstein((columns @ weights).reshape(wanted.shape), wanted, coupling)
         if distance > best[0] - 1e-9:
             break
         best = (distance, weights)
     distance, weights = best
-    named = dict(zip(basis, weights.tolist(), strict=True))
-    share = distance / float(np.sqrt((wanted**2).mean()))
-    return Feasibility(distance, max(0.0, 1 - share), named, (columns @ weights).reshape(wanted.shape))
+    mixture = (columns @ weights).reshape(wanted.shape)
+    furthest = float(sum(np.sqrt((graphon**2).mean()) for graphon in (mixture, wanted)))
+    return Nearest(distance, 1 - distance / furthest, dict(zip(basis, weights.tolist(), strict=True)), mixture)
 
 
-def feasibility(found: Bases, downstream: Sequence[csr_array]) -> dict[str, Feasibility]:
-    """Basis -> what the nearest mixture of it is to downstream graphs. The paper takes the basis of the least distance.
+def feasibility(found: Bases, downstream: Sequence[csr_array]) -> dict[str, Nearest]:
+    """Basis -> its mixture that is nearest to downstream graphs. The paper takes the basis of the least distance.
 
     The paper's measure is the greatest chance of the downstream graphs under any mixture, and its estimate the least
     Gromov-Wasserstein distance, found by gradients of an entropic version of it. Here that distance is a local minimum
     without entropy, begun where places are matched by rank of degree.
     """
-    resolution = len(next(iter(found["integrated"].values())))
-    wanted = estimate(downstream, resolution)
+    wanted = estimate(downstream, len(found["integrated"]["all"]))
     return {name: nearest(basis, wanted) for name, basis in found.items()}
 
 
-def _on_simplex(columns: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+def on_simplex(columns: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     """(K,) at least 0, of sum 1, of the least square of columns @ weights - wanted.
 
     With weights of sum 1 that is the square of (columns - wanted) @ weights. Where a term pulls the sum towards 1, the best

@@ -6,12 +6,13 @@ Legend: B examples, N nodes of all graphs, E directed edges, F features of a nod
 import warnings
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from lit_pretrain.types.batch import Batch
+from lit_pretrain.types.graph_picture import drawn
 from lit_pretrain.types.layout import Layout
 
 
@@ -77,6 +78,11 @@ class Edges:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that sparse rows are in beta state
             return torch.sparse_csr_tensor(self.offsets, self.sources, ones, (self.num_nodes,) * 2, check_invariants=False)
+
+    @cached_property
+    def made(self) -> dict[tuple, Any]:
+        """What encoders have made of these edges. A graph that is trained on as a whole has the same edges in each step."""
+        return {}
 
     def keep(self, keep: Tensor) -> "Edges":
         """Those where (E,) bool is true."""
@@ -159,6 +165,11 @@ class GraphBatch(Batch):
     def of_nodes(self, units: Tensor) -> Tensor:
         """(U,) bool of the units -> (N,) bool of all nodes, false at those that are none."""
         return units if self.seeds is None else units.new_zeros(self.num_nodes).index_put((self.seeds,), units)
+
+    def preview(self) -> Tensor:
+        """(B, 1, 3, H, W): each graph, or each node and what lies around it, as they are drawn; of many the first (see
+        `drawn`)."""
+        return drawn(self)[:, None]
 
     def without_edges(self, drop: Tensor) -> "GraphBatch":
         """The same nodes, and the edges where (E,) bool is false."""

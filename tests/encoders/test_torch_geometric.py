@@ -1,5 +1,6 @@
 """PyGEncoder: torch-geometric's own numbers, and nothing of what `keep` hides."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,23 @@ def relabelled(batch: GraphBatch, order: torch.Tensor) -> GraphBatch:
     """Node order[n] becomes node n."""
     edges, places = Edges.of(order.argsort()[batch.edges.index], batch.num_nodes)
     return replace(batch, features=batch.features[order], edges=edges, edge_features=batch.edge_features[places])
+
+
+@pytest.mark.parametrize("seeds", [False, True])
+@torch.no_grad()
+def test_the_last_layer_is_made_of_what_its_attention_weighs(seeds):
+    ours, batch = encoder("GAT", heads=2), graphs(seeds)
+    weights, last = ours.attention(batch), ours.model.convs[-1]
+    state = last.__dict__.copy()
+    units = ours(batch.whole(), layers=True)
+    values = last.lin(units.layers["block00"]).unflatten(1, (2, 4))  # (N, heads, D / heads)
+    sources, targets = batch.edges.index
+    own = 1 - torch.zeros(12, 2).index_add(0, targets, weights)  # of the self loop
+    expected = (own[..., None] * values).index_add(0, targets, weights[..., None] * values[sources])
+    torch.testing.assert_close(units.units, expected.flatten(1) + last.bias)
+    assert "input" not in state and len(weights) == len(batch.edges)
+    assert ours.attention_pictures(batch).shape[:3] == (batch.num_examples, 2, 3)
+    assert encoder("GIN").attention_pictures(batch) is None
 
 
 @pytest.mark.parametrize(("name", "options"), MODELS, ids=IDS)
@@ -166,6 +184,43 @@ def test_weights_stand_once_under_their_names_and_the_encoder_is_rebuilt():
     assert torch.equal(again.eval()(graphs()).units, model(graphs()).units)
 
 
+@torch.no_grad()
+def test_without_its_map_jk_gives_the_layers():
+    options, batch = {"act": "prelu", "norm": "layer_norm"}, graphs()
+    torch.manual_seed(0)
+    nodes = Linear(4, 6)
+    mapped, cat, last = (
+        PyGEncoder(nodes, model="GIN", dim=8, options={**options, "jk": jk}, mapped=m).eval()
+        for jk, m in (("cat", True), ("cat", False), ("last", False))
+    )
+    for model in (cat, last):
+        model.load_state_dict({k: v for k, v in mapped.state_dict().items() if not k.startswith("model.lin.")})
+    assert (mapped.dim, cat.dim, last.dim) == (8, 16, 8)
+    torch.testing.assert_close(mapped.model.lin(cat(batch).units), mapped(batch).units)
+    assert torch.equal(cat(batch).units[:, 8:], last(batch).units) and cat(batch).pooled.shape == (3, 16)
+
+
+def test_sparse_features_give_the_same_numbers_and_gradients():
+    batch = graphs()
+    batch = replace(batch, features=batch.features.relu())
+    dense, sparse = (PyGEncoder(Raw(4), model="GCN", dim=8, maskable=True, sparse=s) for s in (False, True))
+    sparse.load_state_dict(dense.state_dict())
+    shuffled = replace(batch, features=batch.features.flip(0))
+    for inputs in (batch, shuffled, batch):
+        for model in (dense, sparse):
+            model.zero_grad()
+            model(inputs).units.square().sum().backward()
+        torch.testing.assert_close(sparse(inputs).units, dense(inputs).units)
+        torch.testing.assert_close(sparse.model.convs[0].lin.weight.grad, dense.model.convs[0].lin.weight.grad)
+    mask = torch.arange(12) % 3 == 0
+    torch.testing.assert_close(sparse(batch, mask=mask).units, dense(batch, mask=mask).units)
+    sparse(batch, mask=mask).units.sum().backward()
+    assert sparse.mask_vector.grad.abs().sum() > 0
+    batch.features.mul_(2)  # in place: what was kept of these features is void
+    torch.testing.assert_close(sparse(batch).units, dense(batch).units)
+    torch.testing.assert_close(copy.deepcopy(sparse)(batch).units, sparse(batch).units)
+
+
 def test_mistakes():
     batch = graphs()
     for name in ("GINN", "GCNConv", "Linear"):
@@ -181,3 +236,7 @@ def test_mistakes():
         PyGEncoder(Raw(4), dim=8)(replace(batch, features=batch.features.long()))
     with pytest.raises(ValueError, match="edges of these data have no features"):
         encoder("GAT", edge_dim=3)(replace(batch, edge_features=None))
+    with pytest.raises(ValueError, match="there is no jk"):
+        PyGEncoder(Raw(4), mapped=False)
+    with pytest.raises(ValueError, match=r"sparse=true is for GCN.*'GIN'"):
+        PyGEncoder(Raw(4), sparse=True)

@@ -13,4 +13,4 @@ class ShuffledFeatures(GraphCorruption):
 
     def __call__(self, batch: GraphBatch, generator: torch.Generator) -> GraphBatch:
         order = torch.randperm(batch.num_nodes, device=batch.features.device, generator=generator)
-        return replace(batch, features=batch.features[order])
+        return replace(batch, features=batch.features.index_select(0, order))

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lit_pretrain.kernels.gather import moments_over_ranks, sum_over_ranks
 from lit_pretrain.part import Part
 from lit_pretrain.types import GraphBatch
 
@@ -45,9 +46,9 @@ class NodeLosses(NamedTuple):
 class GraphTask(Part):
     """A question about graphs that their own features and edges answer.
 
-    Losses are divided by that of the best constant answer, so that 1 is what such an answer gets in every task: the losses
-    of different tasks can be added and compared. Structure is that of the batch: in a sampled part of a graph, degrees and
-    distances are those in the part.
+    Losses are divided by that of the best constant answer (to the questions of all ranks), so that 1 is what such an answer
+    gets in every task: the losses of different tasks can be added and compared. Structure is that of the batch: in a sampled
+    part of a graph, degrees and distances are those in the part.
     """
 
     def corrupt(self, batch: GraphBatch, generator: torch.Generator) -> View:
@@ -67,7 +68,7 @@ class GraphTask(Part):
 
 def relative_error(predicted: Tensor, wanted: Tensor) -> Tensor:
     """(M, K) -> (M,) float32: the squared error over the variance of what is wanted, both as means over K."""
-    variance = wanted.var(0, correction=0).mean()
+    variance = moments_over_ranks(wanted)[1].mean()
     scale = torch.where(variance > 1e-6, variance, 1.0)  # nothing to tell apart: the plain error
     return (predicted.float() - wanted).square().mean(1) / scale
 
@@ -77,7 +78,8 @@ def relative_nll(logits: Tensor, classes: Tensor, asked: Tensor) -> Tensor:
 
     It is 0 where no one asks.
     """
-    share = F.one_hot(classes, logits.shape[1]).float().mul(asked[:, None]).sum(0) / asked.sum().clamp(min=1)
+    counts = sum_over_ranks(F.one_hot(classes, logits.shape[1]).float().mul(asked[:, None]).sum(0))
+    share = counts / counts.sum().clamp(min=1)
     entropy = torch.special.entr(share).sum()
     scale = torch.where(entropy > 1e-3, entropy, math.log(logits.shape[1]))  # one class alone: as if all were alike
     return F.cross_entropy(logits.float(), classes, reduction="none") * asked / scale

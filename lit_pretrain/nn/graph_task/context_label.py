@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from lit_pretrain.kernels.gather import gather, of_first_rank
 from lit_pretrain.nn.graph_task.base import GraphTask, NodeLosses, View, relative_error
 from lit_pretrain.nn.graph_task.structure import within_two_hops
 from lit_pretrain.nn.quantizer.kmeans import kmeans, nearest
@@ -77,7 +78,7 @@ class ContextLabel(GraphTask):
         for _ in range(2):
             smooth = (smooth + average(smooth, batch.edges)) / 2
         if not self._fitted and not bool(self.fitted):
-            self.means.copy_(kmeans(smooth, self.classes, ITERATIONS)[0])
+            self.means.copy_(of_first_rank(kmeans(gather(smooth), self.classes, ITERATIONS)[0]))
             self.fitted.fill_(True)
         self._fitted = True
         return nearest(smooth, self.means)

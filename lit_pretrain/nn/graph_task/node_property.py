@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from lit_pretrain.kernels.gather import moments_over_ranks
 from lit_pretrain.nn.graph_task.base import GraphTask, NodeLosses, View, relative_error
 from lit_pretrain.nn.graph_task.structure import clustering, page_rank
 from lit_pretrain.types import Edges, GraphBatch
@@ -42,5 +43,5 @@ class NodeProperty(GraphTask):
     def targets(self, edges: Edges) -> Tensor:
         """(N, K) float32."""
         found = torch.stack([FOUND[name](edges) for name in self.properties], 1)
-        deviation, mean = torch.std_mean(found, 0, correction=0)
-        return (found - mean) / torch.where(deviation > 1e-3, deviation, 1.0)
+        mean, variance = moments_over_ranks(found)
+        return (found - mean) / torch.where(variance > 1e-6, variance.sqrt(), 1.0)

@@ -4,13 +4,16 @@ Legend: N nodes, C columns of categories, V categories of all columns, M hidden 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from lit_pretrain.corruptions.random_units import RandomUnits
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, GraphBatch, Losses, Term
+from lit_pretrain.types.graph_picture import drawn
 
 
 class AttributeMasking(PretrainModule):
@@ -48,3 +51,14 @@ class AttributeMasking(PretrainModule):
         scores = self.head(units[wanted]).float().split(self.sizes, 1)  # C of (M, V of the column)
         columns = zip(scores, features[wanted].T, strict=True)
         return {"kinds": Term(sum(F.cross_entropy(s, kind, reduction="sum") for s, kind in columns), wanted.sum())}
+
+    @torch.no_grad()
+    def pictures(self, batch: GraphBatch) -> dict[str, Tensor]:
+        """Rows of hidden nodes, prediction in their place, original: (B, 3, C, H, W) between 0 and 1 (see `drawn`)."""
+        graph = batch.whole()
+        hidden = self.masking(graph.layout, self.generator)
+        scores = self.head(self.encoder(graph, mask=hidden).units).split(self.sizes, 1)
+        told = torch.stack([column.argmax(1) for column in scores], 1).where(hidden[:, None], graph.features)
+        predicted = replace(batch, features=told, nodes=torch.arange(batch.num_nodes, device=told.device))
+        panels = drawn(batch, hidden=hidden), drawn(batch, predicted), drawn(batch)
+        return {"kinds: hidden, predicted, original": torch.stack(panels, 1)}

@@ -1,11 +1,17 @@
 """Each altered copy of a graph predicts what a slower network makes of the other. Legend: B examples, D width."""
 
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
 from lit_pretrain.corruptions.graph.base import GraphCorruption
 from lit_pretrain.losses.cosine import disagreement
 from lit_pretrain.nn.ema import EMA
 from lit_pretrain.nn.head.projection import Projection
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, GraphBatch, Losses, Term
+from lit_pretrain.types.graph_picture import drawn
 
 
 class BGRL(PretrainModule):
@@ -52,3 +58,10 @@ class BGRL(PretrainModule):
 
     def after_step(self) -> None:
         self.teacher.update(self.encoder, self.progress)
+
+    @torch.no_grad()
+    def pictures(self, batch: GraphBatch) -> dict[str, Tensor]:
+        """Rows of original, first view, second view: (B, 3, C, H, W) between 0 and 1 (see `drawn`)."""
+        batch = replace(batch, nodes=torch.arange(batch.num_nodes, device=batch.features.device))
+        views = [augmentation(batch, self.generator) for augmentation in self.augmentations]
+        return {"views: original, first, second": torch.stack([drawn(batch), *(drawn(batch, view) for view in views)], 1)}

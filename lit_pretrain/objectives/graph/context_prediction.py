@@ -6,6 +6,7 @@ from torch import Tensor
 
 from lit_pretrain.corruptions.graph.hops import Hops
 from lit_pretrain.corruptions.graph.subgraphs import draw_roots, subgraphs
+from lit_pretrain.kernels.gather import gather, rank, rows_of_ranks
 from lit_pretrain.nn.pooling.mean import Mean
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, GraphBatch, Layout, Losses, Term
@@ -21,7 +22,8 @@ class ContextPrediction(PretrainModule):
         loss = -mean of log sigmoid(h c) - negatives * mean of log (1 - sigmoid(h c')),   c' of another root
 
     The context network is left behind. Base setting: a GIN of 5 layers and one of 3, 300 wide, on molecules; hops 5,
-    inner 4, outer 7, one root a graph and one negative. Where nodes are the examples, other roots are of the same graph.
+    inner 4, outer 7, one root a graph and one negative. Where nodes are the examples, other roots are of the same graph;
+    they are those of all ranks.
 
     Args:
         encoder: of as many layers as `hops` in the paper.
@@ -56,10 +58,12 @@ class ContextPrediction(PretrainModule):
     def loss(self, batch: GraphBatch) -> Losses:
         near = self.near(batch)
         own, context = self.neighbourhoods(batch, near), self.contexts(batch, near)  # (R, D) each
-        count = len(own)
+        count, rows = len(own), rows_of_ranks(context)
+        every = gather(context, rows)  # of all ranks
+        place = torch.arange(count, device=own.device) + sum(rows[: rank()])
         real = F.logsigmoid((own * context).sum(1))
-        shifts = range(1, min(self.negatives, count - 1) + 1)
-        false = torch.stack([F.logsigmoid(-(own * context.roll(shift, 0)).sum(1)) for shift in shifts])
+        shifts = range(1, min(self.negatives, len(every) - 1) + 1)
+        false = torch.stack([F.logsigmoid(-(own * every[(place - shift) % len(every)]).sum(1)) for shift in shifts])
         return {"own": Term(-real.sum(), count), "others": Term(-false.sum(), count)}
 
     def near(self, batch: GraphBatch) -> Hops:

@@ -8,7 +8,7 @@ from lit_pretrain.corruptions.graph.base import GraphCorruption
 from lit_pretrain.corruptions.graph.shuffled_features import ShuffledFeatures
 from lit_pretrain.nn.pooling.mean import Mean
 from lit_pretrain.objectives.base import PretrainModule
-from lit_pretrain.types import Encoder, GraphBatch, Losses, Term
+from lit_pretrain.types import Encoder, GraphBatch, Layout, Losses, Term
 
 
 class DGI(PretrainModule):
@@ -35,11 +35,14 @@ class DGI(PretrainModule):
         false = self.encoder(self.corruption(batch, self.generator)).units
         graphs = batch.units_of_graphs
         summary = self.mean(real, graphs).float().sigmoid()  # (G, D)
-        wanted = (summary @ self.bilinear.T)[graphs.example]  # (U, D), of each unit's graph
-        n = len(real)
-        found = binary_nll((real * wanted).sum(1), 1.0)
-        refused = binary_nll((false * wanted).sum(1), 0.0)
+        wanted, n = summary @ self.bilinear.T, len(real)
+        found, refused = binary_nll(scores(real, wanted, graphs), 1.0), binary_nll(scores(false, wanted, graphs), 0.0)
         return {"real": Term(found, n, 0.5), "corrupted": Term(refused, n, 0.5)}
+
+
+def scores(units: Tensor, wanted: Tensor, graphs: Layout) -> Tensor:
+    """(U, D), (G, D) -> (U,) the product of each unit with what its graph wants; one graph's is not copied to each unit."""
+    return units @ wanted[0] if len(wanted) == 1 else (units * wanted[graphs.example]).sum(1)
 
 
 def binary_nll(scores: Tensor, truth: float) -> Tensor:

@@ -1,10 +1,16 @@
 """Two altered copies of a graph find each other. Legend: B examples, D width."""
 
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
 from lit_pretrain.corruptions.graph.base import GraphCorruption
 from lit_pretrain.losses.nt_xent import nt_xent
 from lit_pretrain.nn.head.projection import Projection
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, GraphBatch, Losses, Term
+from lit_pretrain.types.graph_picture import drawn
 
 
 class GraphCL(PretrainModule):
@@ -49,3 +55,10 @@ class GraphCL(PretrainModule):
         first, second = (self.projector(self.encoder(view).pooled) for view in views)  # (B, D)
         n = len(first)  # ranks may differ in it
         return {"nt_xent": Term(n * nt_xent(first, second, self.temperature), n)}
+
+    @torch.no_grad()
+    def pictures(self, batch: GraphBatch) -> dict[str, Tensor]:
+        """Rows of original, first view, second view: (B, 3, C, H, W) between 0 and 1 (see `drawn`)."""
+        batch = replace(batch, nodes=torch.arange(batch.num_nodes, device=batch.features.device))
+        views = [augmentation(batch, self.generator) for augmentation in self.augmentations]
+        return {"views: original, first, second": torch.stack([drawn(batch), *(drawn(batch, view) for view in views)], 1)}

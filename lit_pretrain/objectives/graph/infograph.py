@@ -1,8 +1,9 @@
-"""Nodes find their graph. Legend: U nodes of all graphs, G graphs, D width."""
+"""Nodes find their graph. Legend: U nodes of a rank, G graphs of all ranks, D width."""
 
 import torch
 import torch.nn.functional as F
 
+from lit_pretrain.kernels.gather import gather, rank, rows_of_ranks
 from lit_pretrain.nn.head.projection import Projection
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, GraphBatch, Losses, Term
@@ -19,8 +20,8 @@ class InfoGraph(PretrainModule):
     behind. Base setting (of the paper's code): GIN with 3 to 5 layers, 32 wide, sums as pooling, `ShortcutMLP` heads, 128
     graphs a batch, Adam.
 
-    The paper takes the vectors of all layers side by side; here the encoder decides (`jk: cat` of torch-geometric's networks
-    maps them to one). The optional prior on graph vectors of its code is left out. Other graphs are those of the same rank.
+    The paper takes the vectors of all layers side by side; here the encoder decides (`jk: cat` with `mapped: false` of
+    `PyGEncoder`). The optional prior on graph vectors of its code is left out. Other graphs are those of all ranks.
 
     Args:
         encoder: its units and its pooled vector are trained.
@@ -37,13 +38,15 @@ class InfoGraph(PretrainModule):
         self.encoder, self.node_head, self.graph_head = encoder, node_head, graph_head
 
     def loss(self, batch: GraphBatch) -> Losses:
-        if batch.seeds is not None or batch.num_examples < 2:
+        rows = [1] if batch.seeds is not None else rows_of_ranks(batch.graphs.offsets[1:])  # graphs of each rank
+        if sum(rows) < 2:
             raise ValueError("InfoGraph tells the graphs of a batch apart, and this batch holds one graph: use data of many"
                              " graphs in batches of two and more (graphs_per_batch), or DGI for nodes")  # fmt: skip
         encoded = self.encoder(batch)
-        scores = (self.node_head(encoded.units) @ self.graph_head(encoded.pooled).T).float()  # (U, G)
-        graphs = torch.arange(batch.num_examples, device=scores.device)
-        own = batch.layout.example[:, None] == graphs
+        vectors = gather(self.graph_head(encoded.pooled).float(), rows)  # (G, D)
+        scores = self.node_head(encoded.units).float() @ vectors.T  # (U, G)
+        graphs = torch.arange(len(vectors), device=scores.device)
+        own = batch.layout.example[:, None] + sum(rows[: rank()]) == graphs
         found = F.softplus(-scores).masked_fill(~own, 0.0).sum()
         refused = F.softplus(scores).masked_fill(own, 0.0).sum()
         return {"own": Term(found, len(scores)), "others": Term(refused, len(scores) * (len(graphs) - 1))}

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lit_pretrain.kernels.gather import sum_over_ranks
 from lit_pretrain.nn.ema import EMA
 from lit_pretrain.nn.graph_task.base import GraphTask, NodeLosses
 from lit_pretrain.nn.graph_task.pool import Encodings, TaskPool
@@ -82,14 +83,15 @@ class WAS(PretrainModule):
             losses[f"weight_of_{name}"] = Term(weights[:, k].sum(), len(weights), 0.0)
         return losses
 
-    def weighing_loss(self, instances: Tensor, selected: Tensor, losses: Tensor) -> Tensor:
+    def weighing_loss(self, instances: Tensor, selected: Tensor, losses: Tensor) -> Term:
         weights = weigh(self.weighing(instances), selected)
         surplus = (weights * weights.clamp(min=1e-9).log()).sum(1) + selected.sum(1).log()  # KL from equal weights
-        return ((weights * losses).sum(1) + self.temperature * surplus).mean()
+        return Term(((weights * losses).sum(1) + self.temperature * surplus).sum(), len(losses))
 
-    def selecting_loss(self, instances: Tensor, scores: Tensor, losses: Tensor) -> Tensor:
+    def selecting_loss(self, instances: Tensor, scores: Tensor, losses: Tensor) -> Term:
         selected, chance = select(self.selecting(instances))
-        return ((weigh(scores, selected) * losses).sum(1) - self.margin * chance.log().mean(1)).mean()
+        combined = (weigh(scores, selected) * losses).sum(1)
+        return Term((combined - self.margin * chance.log().mean(1)).sum(), len(losses))
 
     def after_step(self) -> None:
         self.slow_weighing.update(self.weighing)
@@ -119,6 +121,7 @@ def of_instances(asked: dict[str, NodeLosses], batch: GraphBatch) -> Tensor:
         sums, counts = (
             x.new_zeros(batch.num_examples).index_add(0, batch.layout.example, x) for x in (losses.sum, losses.count)
         )
-        mean = sums.sum() / counts.sum().clamp(min=1)
+        total, asked_of = sum_over_ranks(torch.stack([sums.sum(), counts.sum()]))
+        mean = total / asked_of.clamp(min=1)
         found.append(torch.where(counts > 0, sums / counts.clamp(min=1), mean))
     return torch.stack(found, 1)
