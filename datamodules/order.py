@@ -66,7 +66,8 @@ def plan(
     order = rng.permutation(order)
     if not bucket:
         return by_budget(lengths, order, budget)
-    window = max(1, int(WINDOW * budget / max(1.0, lengths.mean())))
+    of_batch = len(lengths) / max(1.0, lengths.sum() / budget)  # examples, on average
+    window = max(1, int(WINDOW * of_batch))
     parts = [part[np.argsort(lengths[part], kind="stable")] for part in np.split(order, range(window, len(order), window))]
     batches = by_budget(lengths, np.concatenate(parts), budget)
     return [batches[i] for i in rng.permutation(len(batches))]

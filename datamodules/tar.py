@@ -27,10 +27,12 @@ class Entry(NamedTuple):
     Args:
         name: the shard and what the files' names have in common.
         files: by the ending after the first dot, in lower case.
+        places: the bytes of the shard, unpacked, before each file.
     """
 
     name: str
     files: dict[str, bytes]
+    places: dict[str, int]
 
 
 def entries(shard: str, first: int = 0) -> Iterator[tuple[int, Entry]]:
@@ -61,6 +63,17 @@ def expanded(names: str | list[str]) -> list[str]:
         ValueError: a path matches nothing.
     """
     return [shard for name in ([names] if isinstance(names, str) else names) for shard in _expanded(name)]
+
+
+def seekable(shard: str) -> bool:
+    """Whether a file of the shard can be read at its place: the shard is on disk and not compressed."""
+    if _remote(shard):
+        return False
+    try:
+        with tarfile.open(shard, "r:"):
+            return True
+    except BROKEN:  # what is wrong with it, `entries` will say
+        return False
 
 
 def class_number(name: str, content: bytes, class_names: tuple[str, ...]) -> int:
@@ -120,8 +133,9 @@ def _grouped(shard: str) -> Iterator[Entry]:
             if entry is None or entry.name != name:
                 if entry is not None:
                     yield entry
-                entry = Entry(name, {})
+                entry = Entry(name, {}, {})
             entry.files[ending.lower()] = archive.extractfile(info).read()
+            entry.places[ending.lower()] = info.offset_data
             archive.members = []  # tarfile would remember them all
         end = stream.tail()
         if shard.endswith(".tar") and end.strip(b"\0"):  # tarfile takes the lack of an end for the end

@@ -142,6 +142,16 @@ class SpeechDataModule(DataModule):
     def loader(
         self, split: str, *, shuffle: bool, labelled: bool = False, limit: int | None = None, seed: int = 0
     ) -> ResumableLoader:
+        cut = Cut() if labelled else Cut(self.crop_seconds or self.max_seconds, self.crop_seconds is not None, shuffle)
+        return self._loader(split, cut, shuffle, labelled, limit, seed)
+
+    def whole(self, split: str) -> ResumableLoader:
+        return self._loader(split, Cut())
+
+    def _loader(
+        self, split: str, cut: Cut, shuffle: bool = False, labelled: bool = False, limit: int | None = None, seed: int = 0
+    ) -> ResumableLoader:
+        """See `DataModule.loader`; `cut` says how recordings become examples."""
         recordings = self.recordings(split)
         chosen = self._chosen(split, recordings, labelled, limit, seed)
         rank, world = (0, 1) if labelled or self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
@@ -151,7 +161,6 @@ class SpeechDataModule(DataModule):
         if self._units is not None:
             self._units.check(split, self.source.fingerprint(split))
 
-        cut = Cut() if labelled else Cut(self.crop_seconds or self.max_seconds, self.crop_seconds is not None, shuffle)
         planned = np.where(recordings.seconds > 0, recordings.seconds, UNKNOWN)
         if cut.seconds is not None:
             planned = np.full_like(planned, cut.seconds) if cut.exact else np.minimum(planned, cut.seconds)
@@ -182,12 +191,6 @@ class SpeechDataModule(DataModule):
             attach=attach,
             num_workers=self.num_workers,
         )  # fmt: skip
-
-    def whole(self, split: str) -> ResumableLoader:
-        """Batches are planned by `max_seconds` none the less, so that long recordings make them larger."""
-        loader = self.loader(split, shuffle=False)
-        loader.dataset.cut = Cut()
-        return loader
 
     @property
     def _rate(self) -> int:

@@ -99,6 +99,17 @@ def test_labelled_views_are_whole_balanced_and_know_their_targets():
             assert data.target_names[target.item()] == data.class_names[label] in WORDS
 
 
+def test_a_whole_view_is_uncut_in_source_order_and_leaves_other_views_as_they_are():
+    data = synthesiser(max_seconds=0.2, seconds_per_batch=2.0)
+    whole, cut = data.whole("train"), data.loader("train", shuffle=False)
+    seconds = data.recordings("train").seconds
+    batches = list(whole)
+    assert [i for b in batches for i in b.index.tolist()] == list(range(40))
+    assert [n for b in batches for n in b.lengths] == [round(x * 8000) for x in seconds]
+    assert all(sum(b.lengths) <= 2.0 * 8000 or b.num_examples == 1 for b in batches)
+    assert {n for b in cut for n in b.lengths} == {1600}
+
+
 def test_characters_as_targets():
     data = synthesiser(transcripts="characters")
     assert set(data.target_names) == {letter for word in WORDS for letter in word} - set("dhjpqrvwxy")
@@ -179,6 +190,12 @@ def test_resampling_keeps_the_tone(folder):
     wave = recordings.read(number)
     assert len(wave) == 4000
     assert abs(np.fft.rfft(wave).__abs__().argmax() * 8000 / 4000 - 440) <= 2
+
+
+def test_channels_are_averaged(folder):
+    recordings = all_of(folder).recordings("train")
+    number = next(i for i in range(len(recordings)) if recordings.name(i).endswith("stereo.wav"))
+    np.testing.assert_allclose(recordings.read(number), (tone(0.5) + tone(0.5, pitch=600)) / 2, atol=1e-4)
 
 
 def test_a_pattern_names_the_parts_of_a_path(tmp_path):

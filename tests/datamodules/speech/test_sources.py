@@ -10,9 +10,11 @@ import pytest
 import soundfile
 
 from lit_pretrain.datamodules.speech.datamodule import SpeechDataModule
+from lit_pretrain.datamodules.speech.decode import Decoder
 from lit_pretrain.datamodules.speech.source.hub import Hub
 from lit_pretrain.datamodules.speech.source.shards import Shards
 from lit_pretrain.datamodules.speech.source.torchaudio_set import TorchaudioSet
+from lit_pretrain.datamodules.unreadable import Unreadable
 
 
 def wav(seconds: float = 0.3, rate: int = 8000, ending: str = "WAV") -> bytes:
@@ -71,21 +73,42 @@ def test_what_torchaudio_cannot_give(tmp_path, name, problem):
         TorchaudioSet(name, str(tmp_path)).recordings("train")
 
 
-def test_shards(tmp_path):
-    with tarfile.open(tmp_path / "a-000.tar", "w") as archive:
+def packed(path) -> None:
+    """Two samples with a recording each, and one without."""
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as archive:
         for i in range(3):
             facts = json.dumps({"speaker": f"s{i % 2}"}).encode()
-            parts = {"flac": wav(ending="FLAC"), "txt": b"yes no", "json": facts} if i < 2 else {"txt": b"no"}
+            flac = wav(0.3 + 0.1 * i, ending="FLAC")
+            parts = {"json": facts, "flac": flac, "txt": b"yes no"} if i < 2 else {"txt": b"no"}
             for ending, content in parts.items():
                 info = tarfile.TarInfo(f"x/{i}.{ending}")
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
+
+
+def test_shards(tmp_path):
+    packed(tmp_path / "a-000.tar")
     data = SpeechDataModule(Shards(str(tmp_path / "a-{000..000}.tar"), label="speaker"), sample_rate=8000)
     with pytest.warns(UserWarning, match="none of its files ends in wav"):
         batches = list(data.loader("train", shuffle=True))
     assert sorted({int(i) for b in batches for i in b.index}) == [0, 1]
     batch = next(iter(data.loader("train", shuffle=False, labelled=True)))
     assert batch.labels.tolist() == [0, 1] and [t.tolist() for t in batch.target.split()] == [[1, 0], [1, 0]]
+
+
+def test_recordings_are_read_where_they_stand_and_held_where_a_shard_is_compressed(tmp_path):
+    decoder, made = Decoder(8000), {}
+    for name, held in (("a.tar", False), ("b.tar.gz", True)):
+        packed(tmp_path / name)
+        made[name] = found = Shards(str(tmp_path / name)).recordings("train", decoder)
+        assert found.seconds.tolist() == pytest.approx([0.3, 0.4, 0.0])
+        assert [isinstance(x.audio, bytes) for x in found.samples] == [held, held, False]
+        for i in range(2):
+            np.testing.assert_array_equal(found.read(i), decoder(wav(0.3 + 0.1 * i, ending="FLAC"), "the same"))
+        (tmp_path / name).unlink()
+    assert len(made["b.tar.gz"].read(0)) == 2400
+    with pytest.raises(Unreadable, match="No such file"):
+        made["a.tar"].read(0)
 
 
 def test_datasets_on_disk(tmp_path):
