@@ -14,6 +14,7 @@ from lit_pretrain.corruptions.masking import Masking
 from lit_pretrain.encoders.bert import BERT
 from lit_pretrain.encoders.huggingface import HuggingFaceEncoder
 from lit_pretrain.encoders.transformer import Transformer
+from lit_pretrain.encoders.vit import ViT
 from lit_pretrain.io import families, pretrained
 from lit_pretrain.io.family import arguments_of
 from lit_pretrain.io.pretrained import from_pretrained, from_pretrained_pair, load_head, save_pretrained
@@ -21,8 +22,11 @@ from lit_pretrain.nn.block import Block
 from lit_pretrain.nn.depth.plain import Plain
 from lit_pretrain.nn.embedding.token import TokenEmbedding
 from lit_pretrain.nn.feedforward.mlp import MLP
+from lit_pretrain.nn.init.xavier_uniform import XavierUniform
 from lit_pretrain.nn.mixer.attention import Attention
 from lit_pretrain.nn.norm.rms_norm import RMSNorm
+from lit_pretrain.nn.pooling.mean import Mean
+from lit_pretrain.nn.position.sincos_2d import SinCos2D
 from lit_pretrain.nn.position.t5_relative import T5Relative
 from lit_pretrain.nn.residual.pre_norm import PreNorm
 from lit_pretrain.objectives.text.mlm import MLM
@@ -264,6 +268,21 @@ def test_encoder_decoder_loss_and_round_trip(name: str, tmp_path) -> None:
     assert save_pretrained(encoder, tmp_path / "b", decoder=decoder) == "T5Model"
     first, again = (hf.AutoModel.from_pretrained(tmp_path / part).state_dict() for part in "ab")
     assert first.keys() == again.keys() and all(torch.equal(first[k], again[k]) for k in first)
+
+
+@pytest.mark.parametrize("position", [None, SinCos2D(16)], ids=["ViTModel", "ViTMAEModel"])
+@torch.no_grad()
+def test_transformers_reads_our_vit_and_its_pooling_comes_back(position: SinCos2D | None, tmp_path, request) -> None:
+    torch.manual_seed(0)
+    encoder = ViT(12, 4, 3, 16, 2, 4, position=position, pooling=Mean(), init=XavierUniform()).eval()
+    assert save_pretrained(encoder, tmp_path) == request.node.callspec.id
+    theirs, info = hf.AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(name for name in info["missing_keys"] if "pooler" not in name) and not info["unexpected_keys"]
+    inputs = OF_IMAGES["vit" if position is None else "vit_mae"]
+    units = theirs.eval()(**inputs).last_hidden_state
+    again, batch = from_pretrained(tmp_path), ImageBatch(IMAGES)
+    close(units.mean(1), encoder(batch).pooled)
+    assert torch.equal(again(batch).pooled, encoder(batch).pooled)
 
 
 def test_own_format(tmp_path, capsys) -> None:

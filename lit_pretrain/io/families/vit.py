@@ -1,12 +1,23 @@
 """ViT (ViTModel), under the names of the published files."""
 
 from lit_pretrain.encoders.vit import ViT
-from lit_pretrain.io.family import Arguments, Change, Family, class_of
+from lit_pretrain.io.family import Arguments, Change, Config, Family, class_of
 from lit_pretrain.nn.pooling.first import First
+from lit_pretrain.nn.pooling.mean import Mean
+
+POOLING = "lit_pretrain_pooling"  # a key of our own, for transformers leaves pooling to whoever reads the units
 
 
-def pools_first(arguments: Arguments) -> bool:
-    return class_of(arguments["pooling"]) is First
+def pools(arguments: Arguments) -> bool:
+    return class_of(arguments["pooling"]) in (First, Mean)
+
+
+def read_pooling(config: Config) -> Arguments:
+    return {"pooling": Mean()} if config.get(POOLING) == "mean" else {}
+
+
+def write_pooling(arguments: Arguments) -> Config:
+    return {POOLING: "mean"} if class_of(arguments["pooling"]) is Mean else {}
 
 
 family = Family(
@@ -26,7 +37,9 @@ family = Family(
         "eps": "layer_norm_eps",
     },
     constants={"qkv_bias": True},
-    fits=lambda arguments: arguments["position"] is None and pools_first(arguments),
+    read=read_pooling,
+    write=write_pooling,
+    fits=lambda arguments: arguments["position"] is None and pools(arguments),
     names={
         "embedding.cls": "embeddings.cls_token",
         "embedding.patch": "embeddings.patch_embeddings.projection",

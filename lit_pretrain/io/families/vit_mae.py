@@ -17,7 +17,7 @@ def positions(encoder: Encoder) -> dict[str, Tensor]:
 
 
 def fits(arguments: Arguments) -> bool:
-    return class_of(arguments["position"]) is SinCos2D and vit.pools_first(arguments) and not arguments["maskable"]
+    return class_of(arguments["position"]) is SinCos2D and vit.pools(arguments) and not arguments["maskable"]
 
 
 family = Family(
@@ -27,7 +27,8 @@ family = Family(
     arguments=vit.family.arguments,
     constants={"qkv_bias": True},
     names=vit.family.names,
-    read=lambda config: {"position": SinCos2D(config["hidden_size"])},
+    read=lambda config: {"position": SinCos2D(config["hidden_size"])} | vit.read_pooling(config),
+    write=vit.write_pooling,
     also=lambda arguments: {"mask_ratio": 0.0},  # the model itself would hide three quarters of what it is given
     fits=fits,
     computed=positions,

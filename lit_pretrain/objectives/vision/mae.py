@@ -56,23 +56,25 @@ class MAE(PretrainModule):
     def loss(self, batch: ImageBatch) -> Losses:
         layout = self.encoder.layout(batch)
         hidden = self.masking(layout, self.generator)  # (U,) bool
-        index = hidden.nonzero()[:, 0]  # (M,)
-        predicted, pixels = self.predict(batch, layout, hidden)[index], self.targets(batch, layout)[index]  # (M, P P C)
+        index = hidden.nonzero()[:, 0]  # (M,), found once: each search waits for the device
+        predicted, pixels = self.predict(batch, layout, hidden, index), self.targets(batch, layout, index)  # (M, P P C)
         error = F.mse_loss(predicted.float(), pixels, reduction="none").mean(1)  # in fp32
         return {"mae": Term(error.sum(), len(index))}
 
-    def predict(self, batch: ImageBatch, layout: Layout, hidden: Tensor) -> Tensor:
-        """(U, P P C): what the decoder says of every unit."""
+    def predict(self, batch: ImageBatch, layout: Layout, hidden: Tensor, index: Tensor) -> Tensor:
+        """(M, P P C): what the decoder says of the hidden patches, which are (U,) bool `hidden` and the units `index`."""
         visible = self.projection(self.encoder(batch, keep=~hidden).units)  # (K, D)
-        return self.head(self.decoder(UnitBatch(among_hidden(visible, hidden), layout), mask=hidden).units)
+        units = self.decoder(UnitBatch(among_hidden(visible, hidden), layout), mask=hidden).units  # (U, D)
+        return self.head(units[index])
 
-    def targets(self, batch: ImageBatch, layout: Layout) -> Tensor:
-        """(U, P P C): the pixels of each patch, normalised in fp32; zeros for leading units."""
-        patches = patchify(batch.images.float(), self.patch_size)  # (B, N, P P C)
-        if self.normalise:
-            mean, std = moments(patches)
-            patches = (patches - mean) / std
-        return F.pad(patches, (0, 0, layout.leading, 0)).flatten(0, 1)
+    def targets(self, batch: ImageBatch, layout: Layout, index: Tensor) -> Tensor:
+        """(M, P P C): the pixels of the patches that are the units `index`, normalised in fp32."""
+        patches = patchify(batch.images.float(), self.patch_size).flatten(0, 1)  # (B N, P P C)
+        patches = patches[index - layout.leading * (1 + layout.example[index])]  # they have no leading units between them
+        if not self.normalise:
+            return patches
+        mean, std = moments(patches)
+        return (patches - mean) / std
 
     @torch.no_grad()
     def pictures(self, batch: ImageBatch) -> dict[str, Tensor]:
@@ -80,15 +82,11 @@ class MAE(PretrainModule):
         layout = self.encoder.layout(batch)
         hidden = self.masking(layout, self.generator)
         patches = patchify(batch.images, self.patch_size)
-        predicted = self._patches(self.predict(batch, layout, hidden), layout).to(patches.dtype)
+        predicted = self.predict(batch, layout, hidden, hidden.nonzero()[:, 0]).to(patches.dtype)
+        hidden = hidden.unflatten(0, (*patches.shape[:1], -1))[:, layout.leading :, None]  # (B, N, 1)
         if self.normalise:  # by the true mean and deviation, as the paper draws it
-            mean, std = moments(patches)
+            mean, std = (x[hidden[..., 0]] for x in moments(patches))
             predicted = predicted * std + mean
-        hidden = self._patches(hidden[:, None], layout)
-        shown = (patches.masked_fill(hidden, 0.0), torch.where(hidden, predicted, patches), patches)
+        shown = (patches.masked_fill(hidden, 0.0), patches.masked_scatter(hidden, predicted), patches)
         images = torch.stack([unpatchify(x, self.patch_size, layout.grid) for x in shown], 1)
         return {"reconstruction": batch.pixels.restore(images)}
-
-    def _patches(self, units: Tensor, layout: Layout) -> Tensor:
-        """(U, X) -> (B, N, X), without leading units."""
-        return units.unflatten(0, (layout.num_examples, -1))[:, layout.leading :]
