@@ -4,7 +4,7 @@ Legend: B examples, L units of each, H heads, E width of a head, h x w grid of t
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from lit_pretrain.types import Batch
+from lit_pretrain.types import Batch, Layout
 
 
 def attention_maps(pl_module: L.LightningModule, batch: Batch) -> Tensor | None:
@@ -93,6 +93,19 @@ def attention_weights(
             bool_mask = attn_mask.dtype == torch.bool
             scores = scores.masked_fill(~attn_mask, -torch.inf) if bool_mask else scores + attn_mask.float()
         return scores.softmax(-1)
+
+
+def of_examples(kept: Sequence[Tensor], layout: Layout) -> list[Tensor]:
+    """The weights (H, L, L) of each example, from those of a pass of a block.
+
+    Raises:
+        ValueError: the block computed none, or its attention is not that of all units of an example to each other.
+    """
+    found, lengths = [one for call in kept for one in call], layout.lengths  # a call for all examples, or one for each
+    if len(found) != len(lengths) or any({*w.shape[1:]} - {n, max(lengths)} for w, n in zip(found, lengths, strict=True)):
+        raise ValueError("this block computes no scaled_dot_product_attention of each unit to all of its example: its heads"
+                         " cannot be looked into")  # fmt: skip
+    return [w[:, :n, :n] for w, n in zip(found, lengths, strict=True)]
 
 
 @contextmanager

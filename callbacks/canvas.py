@@ -122,6 +122,41 @@ def profiles(panels: Mapping[str, Mapping[str, Sequence[float]]], places: Sequen
     return np.asarray(ink.buffer_rgba()).copy()
 
 
+def grids(panels: Mapping[str, NDArray[np.floating]], down: str, across: str) -> NDArray[np.uint8]:
+    """Tables of numbers from 0 to 1 as colours, side by side, as (rows, columns, 4) bytes on a transparent ground.
+
+    Args:
+        panels: title -> (H, W), all of one shape; the largest number is written into its cell.
+        down, across: what rows and columns are.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    soft = "#808890"
+    columns = min(4, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    width, height = 3.1 * columns + 0.4, 2.7 * rows + 0.3
+    figure = Figure(figsize=(width, height), dpi=80, facecolor="none")
+    ink = FigureCanvasAgg(figure)
+    figure.subplots_adjust(0.5 / width, 0.5 / height, 1 - 0.1 / width, 1 - 0.35 / height, wspace=0.15, hspace=0.45)
+    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in every[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (title, values) in zip(every, panels.items(), strict=False):
+        axes.imshow(values, cmap="inferno", vmin=0, vmax=1, aspect="auto")
+        y, x = np.unravel_index(values.argmax(), values.shape)
+        ink_of_cell = "white" if values.max() < 0.6 else "black"
+        axes.annotate(f"{values.max():.2f}", (x, y), color=ink_of_cell, ha="center", va="center", fontsize=8)
+        axes.set_title(title, color=soft, fontsize=9)
+        axes.set_xlabel(across, color=soft, fontsize=8)
+        axes.set_ylabel(down, color=soft, fontsize=8)
+        axes.tick_params(colors=soft, labelsize=7)
+        axes.spines[:].set_color(soft)
+        axes.locator_params(integer=True)
+    ink.draw()
+    return np.asarray(ink.buffer_rgba()).copy()
+
+
 def png(picture: NDArray[np.uint8], title: str) -> bytes:
     """The bytes of a file that carries its title."""
     info, out = PngInfo(), BytesIO()

@@ -26,6 +26,15 @@ OPTIMISATION = {
     "collapse/effective_rank": ("Effective rank of the pooled features", "directions"),
 }
 
+# score of a probe -> title; each has a chart of its own, in percent
+SCORES = {
+    "accuracy": "Accuracy",
+    "macro_f1": "F1 score, mean over classes",
+    "map_at_r": "MAP@R",
+    "r_precision": "R-precision",
+    "mrr": "Mean reciprocal rank",
+}
+
 
 def charts(curves: Mapping[str, Points], wanted: Mapping[str, tuple[str, str]]) -> list[str]:
     """One chart for each wanted metric that was recorded."""
@@ -54,12 +63,12 @@ def probe_charts(probes: Mapping[str, Sequence[Mapping[str, float]]]) -> list[st
     return [
         line_chart(
             title,
-            {_words(name): [(row["step"], 100 * row[score]) for row in rows] for name, rows in probes.items()},
+            {_words(n): [(row["step"], 100 * row[score]) for row in rows] for n, rows in probes.items() if score in rows[0]},
             "%",
             baseline=True,
             dots=True,
         )
-        for score, title in {"accuracy": "Accuracy", "macro_f1": "F1 score, mean over classes"}.items()
+        for score, title in SCORES.items()
     ]
 
 
@@ -114,15 +123,17 @@ def headline(history: History) -> str:
     for name, rows in history.probes.items():
         first, last = rows[0], rows[-1]
         if last["step"] > first["step"]:
-            return (f"{_words(name).capitalize()} accuracy went from {first['accuracy']:.1%} at step {first['step']:,}"
-                    f" to {last['accuracy']:.1%} at step {last['step']:,}.")  # fmt: skip
+            main = _main(first)
+            return (f"{_words(name).capitalize()} {_words(main)} went from {_shown(main, first[main])} at step"
+                    f" {first['step']:,} to {_shown(main, last[main])} at step {last['step']:,}.")  # fmt: skip
     losses = history.curves.get("val/loss") or history.curves.get("train/loss")
     return f"The loss is {number(losses[-1][1], 4)} after {losses[-1][0]:,} steps." if losses else ""
 
 
 def tiles(history: History) -> list[tuple[str, str]]:
     """The numbers to be seen first, as (name, value)."""
-    found = [(f"{_words(name)} accuracy", f"{rows[-1]['accuracy']:.1%}") for name, rows in history.probes.items()]
+    mains = {name: _main(rows[-1]) for name, rows in history.probes.items()}
+    found = [(f"{_words(n)} {_words(mains[n])}", _shown(mains[n], r[-1][mains[n]])) for n, r in history.probes.items()]
     last = {name: curve[-1][1] for name, curve in history.curves.items()}
     if "val/loss" in last:
         found.append(("validation loss", number(last["val/loss"], 4)))
@@ -131,6 +142,15 @@ def tiles(history: History) -> list[tuple[str, str]]:
     if "throughput/mfu" in last:
         found.append(("FLOPs utilisation", f"{last['throughput/mfu']:.1%}"))
     return found
+
+
+def _main(row: Mapping[str, float]) -> str:
+    """The score that stands for a probe: the first that it gives."""
+    return next(name for name in row if name not in ("step", "epoch"))
+
+
+def _shown(score: str, value: float) -> str:
+    return f"{value:.1%}" if score in SCORES else number(value, 4)
 
 
 def _words(name: str) -> str:

@@ -3,9 +3,11 @@
 from abc import abstractmethod
 
 import lightning as L
+from torch import Tensor
 
 from lit_pretrain.datamodules.loader import ResumableLoader
 from lit_pretrain.part import Recorded
+from lit_pretrain.types import Batch, Relations
 
 
 class DataModule(Recorded, L.LightningDataModule):
@@ -17,6 +19,7 @@ class DataModule(Recorded, L.LightningDataModule):
         unit_names: names of the `unit_labels` of batches, in the order of their numbers; empty: batches have none.
         target_names: names of the numbers in the `target` of batches, in their order; empty: batches have none.
         pair_names: names of the `pair_labels` of batches, in the order of their numbers; empty: batches have none.
+        side_names: what the two `counterparts` of batches are, that which asks first; empty: batches have none.
     """
 
     class_names: tuple[str, ...] = ()
@@ -24,6 +27,7 @@ class DataModule(Recorded, L.LightningDataModule):
     unit_names: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
     pair_names: tuple[str, ...] = ()
+    side_names: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -56,6 +60,18 @@ class DataModule(Recorded, L.LightningDataModule):
 
     def restore(self, artifacts: dict[str, str]) -> None:
         """Take over what `artifacts` wrote, so that nothing of it is made anew from data that may be gone."""
+
+    def relations(self, batch: Batch) -> Relations | None:
+        """What is known of how units of a batch belong together; None: nothing."""
+        return None
+
+    def unfinished(self, batch: Batch) -> tuple[Batch, list[str]] | None:
+        """Examples cut somewhere, and how each goes on; those that cannot be cut are left out. None: none can."""
+        return None
+
+    def endings(self, written: list[Tensor]) -> list[str]:
+        """What a model wrote after such examples, a sequence of ids each, in the form of how they go on."""
+        raise ValueError(f"{type(self).__name__} cuts no examples, so it reads no endings")
 
     def train_dataloader(self) -> ResumableLoader:
         return self.loader("train", shuffle=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from lit_pretrain.encoders.generate import generate
+from lit_pretrain.nn.generate import generate
 from lit_pretrain.nn.graph_tokenizer.sequence import GraphSequence
 from lit_pretrain.nn.head.base import Head
 from lit_pretrain.nn.pooling.base import Pooling

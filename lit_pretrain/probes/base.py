@@ -19,17 +19,22 @@ class Probe(Recorded):
     """A classifier on frozen features.
 
     A probe is a pure function of what it is given: it computes where the features lie, and any draw comes from a
-    generator of its own. A subclass implements `fit_classes` and `scores`, for classes numbered from 0 without gaps.
+    generator of its own. A subclass implements `fit_classes` and `scores`, for classes numbered from 0 without gaps, or else
+    `fit` and `score`.
 
     Attributes:
         learns: the attribute of the data that names the labels it is fitted to.
+        main: of what `score` gives, the number that tables and progress show.
         larger_is_better: of what `score` gives; False for errors.
+        percent: what `score` gives are shares of 1; False: they have units of their own.
         classes: (C,) int64 the labels seen by `fit`, ascending.
         selected: what `fit` chose by itself (such as the strength of the penalty).
     """
 
     learns: ClassVar[str] = "class_names"
+    main: ClassVar[str] = "accuracy"
     larger_is_better: ClassVar[bool] = True
+    percent: ClassVar[bool] = True
     classes: Tensor
     selected: dict[str, float]
 

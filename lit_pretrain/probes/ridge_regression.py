@@ -23,7 +23,9 @@ class RidgeRegression(Probe):
     """
 
     learns = "label_names"
+    main = "rmse"
     larger_is_better = False
+    percent = False
 
     def __init__(self, l2: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)):
         if not l2 or min(l2) <= 0:

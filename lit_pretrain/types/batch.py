@@ -36,6 +36,12 @@ class Batch:
     def num_units(self) -> int:
         """Units of the modality (tokens, pixels, samples, nodes) without padding, for throughput."""
 
+    @property
+    def counterparts(self) -> tuple[Self, Self] | None:
+        """Two batches of equally many examples (0 or more), of which the i-th belong together and neither holds the other:
+        what asks, and what answers it. Examples without one of them are left out. None: examples have one side only."""
+        return None
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         moved = {
             f.name: value.to(device, non_blocking=non_blocking)

@@ -5,6 +5,7 @@ Legend: B programs, U tokens of all programs laid end to end, W occurrences of v
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -70,3 +71,27 @@ class CodeBatch(TextBatch):
         counts.index_add_(0, self.layout.example, keep.long())
         return replace(self, tokens=self.tokens[keep], lengths=tuple(counts.tolist()), kind=self.kind[keep],
                        leaf=self.leaf[keep], name=self.name[keep], num_bytes=None)  # fmt: skip
+
+    @cached_property
+    def counterparts(self) -> tuple["CodeBatch", "CodeBatch"]:
+        """Descriptions alone and code alone, each with what stands before and after an example, without tree and flow."""
+        example = self.layout.example
+        docs, codes = (torch.zeros(self.num_examples + 1, dtype=torch.long, device=example.device) for _ in range(2))
+        docs.index_add_(0, example + 1, self.is_doc.long())
+        codes.index_add_(0, example + 1, self.is_code.long())
+        both = (docs > 0) & (codes > 0)  # (B + 1,), of example b at b + 1
+        # What stands between the two comes after all words of the description and before the first of the code.
+        docs_before = self.is_doc.long().cumsum(0) - docs.cumsum(0)[example]
+        codes_before = self.is_code.long().cumsum(0) - codes.cumsum(0)[example]
+        around = (self.kind == Kind.SPECIAL) & ~((docs_before > 0) & (codes_before == 0))
+        whole = both[example + 1]
+        chosen = both[1:].nonzero()[:, 0]
+        return self.part(whole & (around | self.is_doc), chosen), self.part(whole & (around | self.is_code), chosen)
+
+    def part(self, keep: Tensor, examples: Tensor) -> "CodeBatch":
+        """`examples` (N,) int64 alone, of them the tokens of `keep` (U,) bool, at least one each; without tree and flow."""
+        found = self.only(keep)
+        labels, index = (None if x is None else x[examples] for x in (self.labels, self.index))
+        lengths = tuple(length for length in found.lengths if length)
+        return replace(found, lengths=lengths, labels=labels, index=index, tree=None, variables=None, flow=None, target=None,
+                       unit_labels=None)  # fmt: skip

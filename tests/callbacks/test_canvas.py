@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lit_pretrain.callbacks.canvas import profiles
+from lit_pretrain.callbacks.canvas import grids, profiles
 
 STRONG = np.array([0x1F, 0x77, 0xB4])
 
@@ -30,3 +30,14 @@ def test_the_first_of_several_is_grey_and_panels_stand_side_by_side():
     assert row not in rows_of_the_last_curve(both), "what was strong alone is grey beside another"
     wide = profiles({title: {"now": [0.5, 0.5]} for title in "xyz"}, ["a", "b"])
     assert wide.shape[0] == alone.shape[0] and wide.shape[1] > 2.5 * alone.shape[1] and wide[0, 0, 3] == 0
+
+
+def test_tables_are_bright_where_numbers_are_large():
+    dark = grids({"one": np.zeros((2, 3)), "two": np.zeros((2, 3))}, "layer", "head")
+    values = np.zeros((2, 3))
+    values[1, 2] = 1
+    drawn = grids({"one": np.zeros((2, 3)), "two": values}, "layer", "head")
+    assert drawn.shape == dark.shape and drawn.shape[1] > 1.5 * drawn.shape[0]
+    brighter = (drawn[..., :3].astype(int).sum(-1) - dark[..., :3].astype(int).sum(-1)) > 300
+    rows, columns = np.nonzero(brighter)
+    assert rows.min() > 0.4 * len(drawn) and columns.min() > 0.8 * drawn.shape[1], "the last cell of the second table"

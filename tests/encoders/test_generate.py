@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_pretrain.encoders.generate import choose, generate
 from lit_pretrain.encoders.modern import CausalTransformer, Decoder, ModernTransformer, PrefixTransformer
 from lit_pretrain.encoders.opt import OPT
 from lit_pretrain.encoders.t5 import T5Decoder, T5Encoder
@@ -16,6 +15,7 @@ from lit_pretrain.nn.depth.looped import Looped
 from lit_pretrain.nn.depth.plain import Plain
 from lit_pretrain.nn.embedding.token import TokenEmbedding
 from lit_pretrain.nn.feedforward.mlp import MLP
+from lit_pretrain.nn.generate import choose, generate
 from lit_pretrain.nn.head.linear import LinearHead
 from lit_pretrain.nn.mixer.attention import CausalAttention, CrossAttention, PrefixAttention
 from lit_pretrain.nn.mixer.cache import KeyValueCache

@@ -29,13 +29,22 @@ class Retrieve(Task):
         projection: K of a linear layer on both sides; 0: none, so that only the encoder trains.
         temperature: t; 0.05 as in the published code of arXiv 2203.03850.
         recall_at: values of K of the metrics.
+        centre: metrics subtract the mean of all that ask from these, and of all answers from those, first: what all vectors
+            of a side share drowns the rest in encoders as they are (arXiv 1909.00512).
     """
 
     needs = "counterparts"
     main = "mrr"
     num_classes = 2
 
-    def __init__(self, dim: int, projection: int = 0, temperature: float = 0.05, recall_at: tuple[int, ...] = (1, 5, 10)):
+    def __init__(
+        self,
+        dim: int,
+        projection: int = 0,
+        temperature: float = 0.05,
+        recall_at: tuple[int, ...] = (1, 5, 10),
+        centre: bool = False,
+    ):
         super().__init__()
         if projection < 0 or temperature <= 0 or min(recall_at, default=1) < 1:
             raise ValueError(f"projection={projection} must be at least 0, temperature={temperature} above 0, and"
@@ -43,7 +52,7 @@ class Retrieve(Task):
         self.temperature = temperature
         self.linear = nn.Linear(dim, projection) if projection else None
         self.metrics = MetricCollection({
-            "mrr": _Ranking(None), **{f"recall_at_{k}": _Ranking(k) for k in recall_at},
+            "mrr": _Ranking(None, centre), **{f"recall_at_{k}": _Ranking(k, centre) for k in recall_at},
         })  # fmt: skip
 
     @classmethod
@@ -93,9 +102,9 @@ class _Ranking(Metric):
     queries: list[Tensor]
     answers: list[Tensor]
 
-    def __init__(self, k: int | None):
+    def __init__(self, k: int | None, centre: bool):
         super().__init__()
-        self.k = k
+        self.k, self.centre = k, centre
         self.add_state("queries", [], dist_reduce_fx="cat")
         self.add_state("answers", [], dist_reduce_fx="cat")
 
@@ -106,5 +115,6 @@ class _Ranking(Metric):
     def compute(self) -> Tensor:
         if not len(self.queries):
             raise ValueError("no example of the split has both sides, so that nothing can be found")
-        ranks = ranks_of_own(dim_zero_cat(self.queries), dim_zero_cat(self.answers))
+        sides = [dim_zero_cat(vectors) for vectors in (self.queries, self.answers)]
+        ranks = ranks_of_own(*(side - side.mean(0) if self.centre else side for side in sides))
         return (ranks.double().reciprocal() if self.k is None else (ranks <= self.k).double()).mean().float()

@@ -3,11 +3,13 @@
 from torch import Tensor, nn
 
 from lit_pretrain.nn.embedding.base import Embedding
-from lit_pretrain.types import Layout, TextBatch
+from lit_pretrain.types import Layout, TextBatch, UnitBatch
 
 
 class TokenEmbedding(Embedding):
     """table[token] * scale.
+
+    Objectives that put further units beside the tokens take `features`, the embedded tokens, and give back a `UnitBatch`.
 
     Args:
         vocab_size: V.
@@ -23,7 +25,12 @@ class TokenEmbedding(Embedding):
         self.table = nn.Embedding(vocab_size, dim)
         self.types = nn.Embedding(num_types, dim) if num_types else None
 
-    def forward(self, inputs: TextBatch) -> tuple[Tensor, Layout]:
+    def features(self, inputs: TextBatch) -> UnitBatch:
+        return UnitBatch(*self.forward(inputs))
+
+    def forward(self, inputs: TextBatch | UnitBatch) -> tuple[Tensor, Layout]:
+        if isinstance(inputs, UnitBatch):
+            return inputs.units, inputs.layout
         x = self.table(inputs.tokens) * self.scale
         return (x if self.types is None else x + self.types.weight[0]), inputs.layout
 

@@ -66,10 +66,12 @@ def measure(task: Retrieve, encoder: Encoder, *batches: Pairs) -> dict[str, floa
     return found
 
 
-def test_metrics_are_those_of_a_loop_over_all_batches():
-    task, encoder, batches = Retrieve(DIM, recall_at=(1, 3)), Map(), [draw(30), draw(11, 1)]
+@pytest.mark.parametrize("centre", [False, True])
+def test_metrics_are_those_of_a_loop_over_all_batches(centre):
+    task, encoder, batches = Retrieve(DIM, recall_at=(1, 3), centre=centre), Map(), [draw(30), draw(11, 1)]
     found = measure(task, encoder, *batches)
     vectors = encoder(Pairs(torch.cat([b.units for b in batches]), Layout((82,)))).units.detach().unflatten(0, (-1, 2))
+    vectors = vectors - vectors.mean(0) if centre else vectors
     cosines = F.cosine_similarity(vectors[:, None, 0], vectors[None, :, 1], dim=2)  # (41, 41)
     ranks = [1 + sum(float(c) > float(row[i]) for c in row) for i, row in enumerate(cosines)]
     assert found["mrr"] == pytest.approx(sum(1 / r for r in ranks) / 41)
