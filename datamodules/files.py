@@ -1,7 +1,9 @@
 """Files below a folder, and where files may be kept that can be made again."""
 
+import difflib
+import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -17,3 +19,46 @@ def below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
 def cache_folder() -> Path:
     """`LIT_PRETRAIN_CACHE`, or a folder in the user's cache."""
     return Path(os.environ.get("LIT_PRETRAIN_CACHE") or Path.home() / ".cache" / "lit_pretrain")
+
+
+def find(given: str | list[str] | None, suffixes: tuple[str, ...], what: str) -> list[Path]:
+    """The files that paths, folders (all files below that end so) and globs name, sorted for each.
+
+    Args:
+        given: one name or several; None: no files.
+        suffixes: how their names end.
+        what: what a message calls them.
+
+    Raises:
+        ValueError: a path does not exist, a glob matches nothing, or a suffix is not known.
+    """
+    found: list[Path] = []
+    for name in [given] if isinstance(given, str) else given or []:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            matched = [p for p in sorted(path.rglob("*")) if p.name.endswith(suffixes)]
+        elif path.is_file():
+            matched = [path]
+        else:
+            matched = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
+        if not matched:
+            raise ValueError(f"{what}: {name!r} matches nothing{nearest(path)}")
+        for p in matched:
+            if not p.name.endswith(suffixes):
+                raise ValueError(f"{what}: {p} ends in none of {', '.join(suffixes)}")
+        found += matched
+    return found
+
+
+def changes(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of change, for fingerprints."""
+    return [(str(p.resolve()), (status := p.stat()).st_size, status.st_mtime_ns) for p in paths]
+
+
+def nearest(path: Path) -> str:
+    """For a message: what there is instead of a path that does not exist."""
+    folder = path.parent
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    near = difflib.get_close_matches(path.name, [p.name for p in folder.iterdir()], 1) if folder.is_dir() else []
+    return f"; did you mean {folder / near[0]}?" if near else f"; {folder} is the nearest folder that exists"

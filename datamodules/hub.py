@@ -8,8 +8,17 @@ import numpy as np
 from lit_pretrain.datamodules.split import numbered
 
 
-def load(name: str, config: str | None, split: str, revision: str | None) -> datasets.Dataset:
+def load(
+    name: str, config: str | None, split: str, revision: str | None, streaming: bool = False
+) -> datasets.Dataset | datasets.IterableDataset:
     """A split, all columns; a folder that holds one data set without splits is given whatever the split.
+
+    Args:
+        name: on the hub, or a folder that `save_to_disk` wrote.
+        config: configuration of the data set; None: its only one.
+        split: its name of the split.
+        revision: of the data set; None: the newest.
+        streaming: give rows to iterate over, without downloading them first.
 
     Raises:
         ValueError: there is no such data set or split.
@@ -18,17 +27,18 @@ def load(name: str, config: str | None, split: str, revision: str | None) -> dat
     try:
         if any((folder / file).exists() for file in ("dataset_dict.json", "state.json")):  # of save_to_disk
             loaded = datasets.load_from_disk(str(folder))
-            return loaded if isinstance(loaded, datasets.Dataset) else loaded[split]
-        return datasets.load_dataset(name, config, split=split, revision=revision)
+            loaded = loaded if isinstance(loaded, datasets.Dataset) else loaded[split]
+            return loaded.to_iterable_dataset() if streaming else loaded
+        return datasets.load_dataset(name, config, split=split, streaming=streaming, revision=revision)
     except (FileNotFoundError, ConnectionError, KeyError, ValueError, datasets.exceptions.DatasetsError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"data set {name!r}, split {split!r}, cannot be loaded: {first}") from error
 
 
-def check_columns(rows: datasets.Dataset, name: str, *columns: str | None) -> None:
-    """Raises ValueError if a column is missing; None stands for one that nobody wants."""
+def check_columns(rows: datasets.Dataset | datasets.IterableDataset, name: str, *columns: str | None) -> None:
+    """Raises ValueError if a column is missing; None stands for one that nobody wants. A stream may not know its columns."""
     for column in columns:
-        if column is not None and column not in rows.features:
+        if column is not None and rows.features is not None and column not in rows.features:
             raise ValueError(f"data set {name!r} has no column {column!r}; it has {sorted(rows.features)}")
 
 

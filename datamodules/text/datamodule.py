@@ -1,25 +1,22 @@
 """Text for pretraining, and labelled text for probes and fine-tuning."""
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from lit_pretrain.datamodules.base import DataModule
-from lit_pretrain.datamodules.draws import run_seed
 from lit_pretrain.datamodules.files import cache_folder
-from lit_pretrain.datamodules.loader import ResumableLoader
-from lit_pretrain.datamodules.order import balanced, of_rank, plan
 from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.datamodules.text.source.base import Source
+from lit_pretrain.datamodules.text.tokenized import TokenizedDataModule, label_numbers
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
 from lit_pretrain.datamodules.text.tokens import FORMAT, Tokens, tokenise
-from lit_pretrain.types import TextBatch, Vocabulary
+from lit_pretrain.types import TextBatch
 
 
-class TextDataModule(DataModule):
+class TextDataModule(TokenizedDataModule):
     """Documents as packed batches of token ids.
 
     Everything is tokenised once and kept in the cache (`LIT_PRETRAIN_CACHE`, default ~/.cache/lit_pretrain). For
@@ -46,81 +43,20 @@ class TextDataModule(DataModule):
         bucket: bool = False,
         num_workers: int = 0,
     ):
-        super().__init__()
-        if tokens_per_batch < max_length:
-            raise ValueError(f"tokens_per_batch={tokens_per_batch} must hold one example of max_length={max_length}")
-        self.source, self.tokenizer = source, tokenizer
-        self.max_length, self.tokens_per_batch = max_length, tokens_per_batch
-        self.bucket, self.num_workers = bucket, num_workers
+        super().__init__(source, tokenizer, max_length=max_length, tokens_per_batch=tokens_per_batch, bucket=bucket,
+                         num_workers=num_workers)  # fmt: skip
         self._tokens: dict[str, Tokens] = {}
-        self._vocabulary: Vocabulary | None = None
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        if self._vocabulary is None:
-            self._vocabulary = self._ready_tokenizer().vocabulary
-        return self._vocabulary
-
-    @property
-    def vocab_size(self) -> int:
-        """The ids that there really are; a trained tokenizer may have fewer than it was allowed."""
-        return self.vocabulary.size
 
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.tokens("train").label_names
 
-    def adopt(self, pretraining: DataModule) -> None:
-        if self.tokenizer is None and isinstance(pretraining, TextDataModule):
-            self.tokenizer = pretraining._ready_tokenizer()
-
-    def artifacts(self) -> dict[str, str]:
-        return self._ready_tokenizer().artifacts()
-
-    def restore(self, artifacts: dict[str, str]) -> None:
-        if self.tokenizer is not None:
-            self.tokenizer.restore(artifacts)
-
-    def state_dict(self) -> dict[str, str]:
-        return {"tokenizer": self._ready_tokenizer().digest}
-
-    def load_state_dict(self, state: dict[str, str]) -> None:
-        """Raises ValueError if the checkpoint was trained with another tokenizer: the same ids would mean other text."""
-        if state["tokenizer"] != self._ready_tokenizer().digest:
-            raise ValueError(
-                "the checkpoint was trained with another tokenizer: the training data have changed, or the cache"
-                f" {cache_folder()} was lost and training came out differently. Give the checkpoint's own, as Pretrained"
-                " with the folder that `lit-pretrain export` writes"
-            )
-
-    def describe(self, batch: TextBatch) -> list[str]:
-        """The text of each example, for people."""
-        return [self._ready_tokenizer().decode(ids.tolist()) for ids in batch.tokens.split(batch.lengths)]
-
     def prepare_data(self) -> None:
         for split in SPLITS:
             self.tokens(split)
 
-    def setup(self, stage: str | None = None) -> None:
-        """Check that the encoder has an embedding for every id and every position.
-
-        Raises:
-            ValueError: one of its tables is too small.
-        """
-        encoder = getattr(getattr(self.trainer, "lightning_module", None), "encoder", None)
-        positions = getattr(getattr(encoder, "position", None), "max_length", None)
-        if positions is not None and positions < self.max_length:
-            raise ValueError(
-                f"the encoder has {positions} positions and the data examples of max_length={self.max_length}:"
-                " raise the encoder's max_length, or lower the data's"
-            )
-        try:
-            rows = len(encoder.token_table())
-        except (AttributeError, ValueError):  # not an encoder of ours, or one without token embeddings
-            return
-        if rows < self.vocab_size:
-            raise ValueError(f"the encoder has {rows} token embeddings and the tokenizer {self.vocab_size} ids:"
-                             f" set the encoder's vocab_size to at least {self.vocab_size}")  # fmt: skip
+    def texts(self) -> Iterator[str]:
+        return (document.text for document in self.source.documents("train"))
 
     def tokens(self, split: str) -> Tokens:
         """All documents of a split as ids, from the cache if they are there."""
@@ -132,45 +68,16 @@ class TextDataModule(DataModule):
             self._tokens[split] = tokenise(self.source.documents(split), tokenizer, folder, split)
         return self._tokens[split]
 
-    def loader(
-        self, split: str, *, shuffle: bool, labelled: bool = False, limit: int | None = None, seed: int = 0
-    ) -> ResumableLoader:
-        if split not in SPLITS:
-            raise ValueError(f"split={split!r} is none of {', '.join(SPLITS)}")
+    def examples(self, split: str, labelled: bool) -> "Pieces":
         before, after = self._ready_tokenizer().around()
         room = self.max_length - len(before) - len(after)
-        examples = Examples(self.tokens(split), self.class_names, room, before, after, labelled)
-        if labelled and not len(examples):
-            raise ValueError(f"{type(self.source).__name__} has no labelled documents in {split!r}: give its label field")
-        if limit is not None:
-            examples.choose(balanced(examples.labels, limit, seed))
-        attached = self.trainer is not None
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if attached and not labelled else (0, 1)
+        return Pieces(self.tokens(split), self.class_names, room, before, after, labelled)
 
-        def of_epoch(epoch: int) -> list[list[int]]:
-            batches = plan(examples.lengths, self.tokens_per_batch, shuffle=shuffle, bucket=self.bucket, seed=run_seed(),
-                           epoch=epoch)  # fmt: skip
-            return of_rank(batches, rank, world)
-
-        vocabulary = self.vocabulary
-        return ResumableLoader(
-            examples,
-            of_epoch,
-            collate,
-            attach=lambda batch: replace(batch, vocab=vocabulary),
-            num_workers=self.num_workers,
-            pin_memory=attached and torch.cuda.is_available(),
-        )
-
-    def _ready_tokenizer(self) -> Tokenizer:
-        if self.tokenizer is None:
-            raise ValueError("TextDataModule has no tokenizer: give one, or let it adopt() the pretraining data's")
-        texts = lambda: (document.text for document in self.source.documents("train"))  # noqa: E731
-        self.tokenizer.prepare(texts, lambda: self.source.fingerprint("train"), cache_folder())
-        return self.tokenizer
+    def collate(self) -> Callable[[list], TextBatch]:
+        return collate
 
 
-class Examples(Dataset):
+class Pieces(Dataset):
     """Pieces of documents, each (number, ids, label, bytes).
 
     Args:
@@ -188,11 +95,7 @@ class Examples(Dataset):
         self.tokens = tokens
         self.before, self.after = np.array(before, np.int64), np.array(after, np.int64)
         sizes = np.diff(tokens.offsets)
-        if labelled and (unknown := sorted(set(tokens.label_names) - set(class_names))):
-            raise ValueError(f"labels {unknown[:5]} do not occur in the training split, which has {class_names[:20]}")
-        # Each split numbers the labels that it has; a last entry keeps -1, no label.
-        numbers = {name: number for number, name in enumerate(class_names)}
-        labels = np.array([*(numbers.get(name, -1) for name in tokens.label_names), -1])[tokens.labels]
+        labels = label_numbers(tokens.label_names, tokens.labels, class_names, check=labelled)
         if labelled:
             document = np.flatnonzero((labels >= 0) & (sizes > 0))
             self.starts = tokens.offsets[document]

@@ -1,10 +1,10 @@
 """Documents of Hugging Face `datasets`, on the hub or on disk."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import datasets
 
+from lit_pretrain.datamodules.hub import check_columns, load
 from lit_pretrain.datamodules.text.source.base import Document, Source
 
 
@@ -43,11 +43,8 @@ class Hub(Source):
         if self.splits[split] is None:
             return
         rows = self._load(split)
-        known = rows.features or {}
-        for field in (self.text_field, self.label_field):
-            if field is not None and known and field not in known:
-                raise ValueError(f"data set {self.name!r} has no column {field!r}; it has {sorted(known)}")
-        names = getattr(known.get(self.label_field), "names", None)
+        check_columns(rows, self.name, self.text_field, self.label_field)
+        names = getattr((rows.features or {}).get(self.label_field), "names", None)
         for number, row in enumerate(rows):
             text = row[self.text_field] or ""  # a row without text has no tokens
             if not isinstance(text, str):
@@ -62,15 +59,4 @@ class Hub(Source):
         return f"{self.name}-{self.config}-{self.revision}-{self.splits[split]}-{self.text_field}-{self.label_field}-{own}"
 
     def _load(self, split: str) -> datasets.Dataset | datasets.IterableDataset:
-        try:
-            if any((Path(self.name) / file).exists() for file in ("dataset_dict.json", "state.json")):  # of save_to_disk
-                loaded = datasets.load_from_disk(self.name)
-                if isinstance(loaded, datasets.Dataset):
-                    loaded = datasets.DatasetDict({"train": loaded})
-                loaded = loaded[self.splits[split]]
-                return loaded.to_iterable_dataset() if self.streaming else loaded
-            return datasets.load_dataset(self.name, self.config, split=self.splits[split], streaming=self.streaming,
-                                         revision=self.revision)  # fmt: skip
-        except (FileNotFoundError, ConnectionError, KeyError, datasets.exceptions.DatasetsError) as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ValueError(f"data set {self.name!r}, split {self.splits[split]!r}, cannot be loaded: {first}") from error
+        return load(self.name, self.config, self.splits[split], self.revision, self.streaming)

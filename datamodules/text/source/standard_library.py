@@ -1,18 +1,12 @@
 """Real English on every machine: what the running Python says of itself."""
 
 import ast
-import hashlib
-import os
-import sys
-import sysconfig
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
+from lit_pretrain.datamodules.standard_library import fingerprint, modules, split_of
 from lit_pretrain.datamodules.text.source.base import Document, Source
-
-SKIPPED = {"test", "tests", "idlelib", "lib2to3", "site-packages", "dist-packages", "turtledemo", "__pycache__"}
 
 
 class StandardLibrary(Source):
@@ -39,30 +33,18 @@ class StandardLibrary(Source):
             for _, text in sorted(topics.items()):
                 yield Document(text)
         for text, package in docstrings:
-            if _split_of(text) == split:
+            if split_of(text) == split:
                 yield Document(text, package if counts[package] >= self.min_per_class else None)
 
     def fingerprint(self, split: str) -> str:
-        files = hashlib.blake2b(repr([(str(p), p.stat().st_size) for p in _modules()]).encode(), digest_size=8).hexdigest()
-        return f"{sys.version}-{files}-{self.min_characters}-{self.min_per_class}-{split}"
-
-
-@cache
-def _modules() -> tuple[Path, ...]:
-    found = []
-    for folder, below, files in os.walk(sysconfig.get_paths()["stdlib"]):
-        below[:] = sorted(set(below) - SKIPPED)  # not even listed: site-packages may be large
-        found += [Path(folder, name) for name in sorted(files) if name.endswith(".py")]
-    return tuple(found)
+        return f"{fingerprint()}-{self.min_characters}-{self.min_per_class}-{split}"
 
 
 @cache
 def _docstrings(min_characters: int) -> tuple[tuple[str, str], ...]:
     """(docstring, top-level package), each text once."""
-    root = Path(sysconfig.get_paths()["stdlib"])
     found: dict[str, str] = {}
-    for path in _modules():
-        package = path.relative_to(root).with_suffix("").parts[0]
+    for path, package in modules():
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"))
         except (SyntaxError, ValueError, OSError):  # templates and files of other encodings
@@ -74,8 +56,3 @@ def _docstrings(min_characters: int) -> tuple[tuple[str, str], ...]:
                 if len(text) >= min_characters:
                     found.setdefault(text, package)
     return tuple(found.items())
-
-
-def _split_of(text: str) -> str:
-    share = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little") % 10
-    return {8: "validation", 9: "test"}.get(share, "train")

@@ -7,7 +7,9 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
+from lit_pretrain.nn.generate import generate
 from lit_pretrain.nn.head.base import Head
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, Losses, Term, TextBatch
@@ -40,6 +42,10 @@ class CLM(PretrainModule):
         if batch.num_bytes is not None:
             terms["bits_per_byte"] = Term(nll.detach() / math.log(2), batch.num_bytes.sum(), weight=0.0)
         return terms
+
+    def complete(self, batch: TextBatch, length: int) -> list[Tensor]:
+        """The likeliest next tokens of each document, taken one by one, `length` at most."""
+        return generate(self.encoder, self.head, batch, max_new_tokens=length, temperature=0.0)
 
     def on_validation_epoch_end(self) -> None:
         super().on_validation_epoch_end()
