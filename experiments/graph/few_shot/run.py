@@ -39,12 +39,13 @@ NAMES = {  # of the rows of the three tables
 def pretrained(which: str, data: GraphDataModule) -> PyGEncoder:
     L.seed_everything(0, verbose=False)
     if which == "cora":
-        encoder = PyGEncoder(Raw(1433, normalise=True), model="GCN", dim=128, num_layers=2, options={"act": "prelu"})
+        nodes, options = Raw(1433, normalise=True), {"act": "prelu"}
+        encoder = PyGEncoder(nodes, model="GCN", dim=128, num_layers=2, options=options, sparse=True)
         steps = 300
     else:
         features = next(iter(data.loader("train", shuffle=False))).features.shape[1]
-        encoder = PyGEncoder(Raw(features), model="GIN", dim=32, num_layers=3, pooling=Sum(), options={"norm": "BatchNorm"})
-        steps = 500
+        encoder = PyGEncoder(Raw(features), model="GIN", dim=32, num_layers=3, pooling=Sum())
+        steps = 200
     model = GraphPrompt(encoder, temperature=0.2)
     model.optim = AdamW(1e-3, weight_decay=0.0)
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from torch import Tensor, nn
 
 from lit_pretrain.datamodules.graph.datamodule import GraphDataModule
 from lit_pretrain.datamodules.graph.source.digits import DigitsGraph
 from lit_pretrain.datamodules.graph.source.pyg_nodes import PyGNodes
 from lit_pretrain.encoders.torch_geometric import PyGEncoder
 from lit_pretrain.nn.graph_task.attribute_mask import AttributeMask
-from lit_pretrain.nn.graph_task.base import GraphTask
+from lit_pretrain.nn.graph_task.base import GraphTask, NodeLosses, View, relative_error
 from lit_pretrain.nn.graph_task.context_label import ContextLabel
 from lit_pretrain.nn.graph_task.distance_to_clusters import DistanceToClusters
 from lit_pretrain.nn.graph_task.edge_mask import EdgeMask
@@ -33,7 +34,7 @@ from lit_pretrain.objectives.graph.was import WAS
 from lit_pretrain.optim.recipe import AdamW
 from lit_pretrain.probes.knn import KNNProbe
 from lit_pretrain.probes.logistic import LogisticProbe
-from lit_pretrain.types import Encoder
+from lit_pretrain.types import Encoder, GraphBatch
 
 DIM = 128
 METHODS: dict[str, Callable[[Encoder, list[GraphTask]], PretrainModule] | None] = {
@@ -45,9 +46,23 @@ METHODS: dict[str, Callable[[Encoder, list[GraphTask]], PretrainModule] | None] 
 }
 
 
-def pool(features: int, classes: int) -> list[GraphTask]:
-    return [EdgeMask(DIM), AttributeMask(DIM, features), NodeProperty(DIM), DistanceToClusters(DIM), PairwiseDistance(DIM),
+class Noise(GraphTask):
+    """Numbers that are drawn anew in each step: no answer is better than zero."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.head = nn.Linear(dim, 1)
+
+    def loss(self, nodes: Tensor, batch: GraphBatch, view: View, generator: torch.Generator) -> NodeLosses:
+        wanted = torch.randn(len(nodes), 1, generator=generator)
+        losses = relative_error(self.head(nodes), wanted)
+        return NodeLosses(losses, torch.ones_like(losses))
+
+
+def pool(features: int, classes: int, noise: int) -> list[GraphTask]:
+    useful = [EdgeMask(DIM), AttributeMask(DIM, features), NodeProperty(DIM), DistanceToClusters(DIM), PairwiseDistance(DIM),
             PairAttributeSimilarity(DIM), ContextLabel(DIM, classes, features)]  # fmt: skip
+    return [*useful, *(Noise(DIM) for _ in range(noise))]
 
 
 def probed(encoder: Encoder, data: GraphDataModule) -> dict[str, float]:
@@ -64,7 +79,7 @@ def probed(encoder: Encoder, data: GraphDataModule) -> dict[str, float]:
     }
 
 
-def one(method: str, seed: int, data: GraphDataModule, steps: int) -> dict[str, float]:
+def one(method: str, seed: int, data: GraphDataModule, steps: int, noise: int) -> dict[str, float]:
     L.seed_everything(seed, verbose=False)
     features = data.graph().features.shape[1]
     encoder = PyGEncoder(
@@ -72,7 +87,7 @@ def one(method: str, seed: int, data: GraphDataModule, steps: int) -> dict[str, 
     )
     found: dict[str, float] = {}
     if (make := METHODS[method]) is not None:
-        model = make(encoder, pool(features, data.num_classes))
+        model = make(encoder, pool(features, data.num_classes, noise))
         model.optim = AdamW(2e-3, weight_decay=1e-4)
         quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
         trainer = L.Trainer(
@@ -90,6 +105,7 @@ def one(method: str, seed: int, data: GraphDataModule, steps: int) -> dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cora", type=Path)
+    parser.add_argument("--noise", type=int, default=0)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
@@ -99,7 +115,7 @@ def main() -> None:
     rows = []
     for seed in given.seeds:
         for method in given.methods:
-            rows.append({"method": method, "seed": seed, **one(method, seed, data, given.steps)})
+            rows.append({"method": method, "seed": seed, **one(method, seed, data, given.steps, given.noise)})
             print(rows[-1], file=sys.stderr, flush=True)
     with given.out.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), restval="")

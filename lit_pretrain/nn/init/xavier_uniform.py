@@ -1,4 +1,4 @@
-"""Initialisation of MAE (arXiv 2111.06377, as in its published code)."""
+"""Initialisation of MAE (arXiv 2111.06377)."""
 
 import torch
 from torch import nn
@@ -9,6 +9,9 @@ from lit_pretrain.nn.init.base import Init
 class XavierUniform(Init):
     """Matrices uniform with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010), patch convolutions as the matrices
     that they are, tables ~ N(0, 0.02²), biases 0. In narrow networks it is much larger than N(0, 0.02²).
+
+    MAE's published code draws queries, keys and values of a block as one matrix of 3 D outputs, so that they start smaller
+    there, by the square root of 2.
     """
 
     @torch.no_grad()
