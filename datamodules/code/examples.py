@@ -33,6 +33,10 @@ def examples(
             if not code.strip():
                 counts["empty programs"] += 1
                 continue
-            parsed = parse(code, program.language, doc, types)
+            try:
+                parsed = parse(code, program.language, doc, types)
+            except (LookupError, TypeError, AttributeError):  # an odd program must not stop the reading of all others
+                parsed = Parsed.plain(code, program.language, doc)
+                counts["with a syntax that the parser stumbles over"] += 1
             counts["not parsed"] += not len(parsed.tree)
             yield parsed, program.label, program.target or ""

@@ -3,10 +3,12 @@
 import gzip
 import json
 import os
+from collections import Counter
 
 import datasets
 import pytest
 
+from lit_pretrain.datamodules.code import examples as module
 from lit_pretrain.datamodules.code.source.base import Program, Source, language_of
 from lit_pretrain.datamodules.code.source.deduplicated import Deduplicated
 from lit_pretrain.datamodules.code.source.hub import Hub
@@ -187,3 +189,18 @@ def test_functions_of_the_standard_library():
 def test_real_pairs(data_dir):
     source = ParallelLines(*(str(data_dir / f"code/java_cs/{split}") for split in ("train", "valid", "test")))
     assert [len(list(source.programs(s))) for s in ("train", "validation", "test")] == [10295, 499, 1000]
+
+
+def test_a_program_over_which_the_parser_stumbles_stays_text(monkeypatch):
+    def stumble(code, language, doc, types):
+        if "odd" in code:
+            raise IndexError
+        return parse(code, language, doc, types)
+
+    parse = module.parse
+    monkeypatch.setattr(module, "parse", stumble)
+    counts = Counter()
+    programs = [Program("odd = 1", "python", is_file=False), Program("even = 2", "python", is_file=False)]
+    odd, even = (parsed for parsed, _, _ in module.examples(programs, ("python",), counts))
+    assert odd.code == "odd = 1" and not len(odd.tree) and len(even.tree)
+    assert counts["with a syntax that the parser stumbles over"] == 1 and counts["not parsed"] == 1
