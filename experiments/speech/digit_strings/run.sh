@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Recognise strings of digits with CTC and with a token-and-duration transducer: train, then read the test strings.
+# Recognise strings of digits with CTC, a token-and-duration transducer or a plain transducer: train, then read the test strings.
 #   LIT_PRETRAIN_DATA=... experiments/speech/digit_strings/run.sh ctc
 #   LIT_PRETRAIN_DATA=... experiments/speech/digit_strings/run.sh tdt
 set -eu
