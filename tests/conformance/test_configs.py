@@ -137,6 +137,8 @@ def test_overfits_one_batch(run):
         optimizer.step()
         module.after_step()
         losses.append(float(loss))
+        if losses[-1] < 0.9 * losses[0]:
+            break
     assert min(losses) < 0.9 * losses[0], losses
 
 
