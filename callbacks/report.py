@@ -53,9 +53,13 @@ class Report(Observer):
         self.history.facts = (f"{number(size)} parameters in the encoder, {trainer.global_step:,} steps on"
                               f" {trainer.world_size} x {pl_module.device.type} in {trainer.precision}")  # fmt: skip
         self.history.probes = {c.name: c.history for c in trainer.callbacks if isinstance(c, OnlineProbe) and c.history}
-        try:  # a page that cannot be drawn must not fail a run that has ended well
+        # What cannot be drawn must not fail a run that has ended well.
+        try:
             with self.observing(pl_module):
                 self.history.map = embedding_map(trainer, pl_module, self.map_points)
+        except Exception as error:
+            rank_zero_warn(f"the report has no map of embeddings: {error}")
+        try:
             if trainer.is_global_zero:
                 write_report(Path(trainer.default_root_dir), self.history)
         except Exception as error:

@@ -58,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"lit-pretrain: {mistake}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
+        return 0
     except SystemExit as end:  # --help and --print_config end so
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)

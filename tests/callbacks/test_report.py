@@ -3,8 +3,10 @@
 import json
 import re
 
+import pytest
 import torch
 
+from lit_pretrain.callbacks import report as module
 from lit_pretrain.callbacks.collapse import Collapse
 from lit_pretrain.callbacks.knn_probe import KNNProbe
 from lit_pretrain.callbacks.linear_probe import LinearProbe
@@ -47,6 +49,17 @@ def test_a_run_without_probes_or_labels(tmp_path, fit, digits):
         type(digits).class_names = kept
     page = (tmp_path / "report.html").read_text()
     assert "<h2>Losses</h2>" in page and "<h2>Probes</h2>" not in page and "Map of the embeddings" not in page
+
+
+def test_without_its_map_the_page_is_written_none_the_less(tmp_path, fit, monkeypatch):
+    def fail(*args):
+        raise ValueError("no labelled examples")
+
+    monkeypatch.setattr(module, "embedding_map", fail)
+    with pytest.warns(UserWarning, match="no map of embeddings: no labelled examples"):
+        fit(tmp_path, [Report()])
+    page = (tmp_path / "report.html").read_text()
+    assert "Losses" in page and "Map of the embeddings" not in page
 
 
 def test_curves_are_bounded_and_not_doubled():

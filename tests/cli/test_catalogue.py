@@ -1,5 +1,9 @@
 """`list` and `show` read the folders, so that a new file appears by itself."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from lit_pretrain import catalogue
@@ -86,3 +90,13 @@ def test_a_broken_file_hides_no_other(added, tmp_path, capsys):
     assert main(["list", "newcomer"]) == 0
     captured = capsys.readouterr()
     assert "Newcomer" in captured.out and "broken.py:1" in captured.err
+
+
+def test_a_reader_that_has_enough_is_no_mistake():
+    """As in `lit-pretrain list | head -1`; the pipe has no reader from the start, so that no luck is needed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, "-c", "import sys; from lit_pretrain.cli import main; sys.exit(main(['list']))"]
+    run = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    os.close(writing)
+    assert run.stderr == b"" and run.returncode == 0
