@@ -4,6 +4,7 @@ import csv
 import json
 import statistics
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,28 +87,27 @@ def _shown(mean: float, std: float, percent: bool) -> str:
 
 
 def _plot(rows: list[Row], metrics: Mapping[str, bool], path: Path) -> None:
+    """A line for each row of the table, in its order, with a dot and a spread for each number of labels."""
     from matplotlib.figure import Figure  # without pyplot: no display and no global state is touched
 
     names = list(dict.fromkeys((row["checkpoint"], row["row"]) for row in rows))
     labels = list(dict.fromkeys(row["labels"] for row in rows))
     several = len({checkpoint for checkpoint, _ in names}) > 1
-    figure = Figure(figsize=(2.5 + 2.2 * len(labels), 4 * len(metrics)), layout="constrained")
-    legend = {}
-    every = figure.subplots(len(metrics), squeeze=False)[:, 0]
+    figure = Figure(figsize=(3.0 + 4.0 * len(metrics), 1.2 + 0.3 * len(names)), layout="constrained")
+    every = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
     for axes, (metric, percent) in zip(every, metrics.items(), strict=True):
-        here = [row for row in rows if row["metric"] == metric]
-        own_names = [name for name in names if any((row["checkpoint"], row["row"]) == name for row in here)]
         scale = 100 if percent else 1
-        for i, name in enumerate(own_names):
-            own = [row for row in here if (row["checkpoint"], row["row"]) == name]
-            x = [labels.index(row["labels"]) + 0.6 * ((i + 0.5) / len(own_names) - 0.5) for row in own]
-            legend[": ".join(name) if several else name[1]] = axes.errorbar(
-                x, [scale * r["mean"] for r in own], [scale * r["std"] for r in own], fmt="o", capsize=3,
-                color=f"C{names.index(name) % 10}",
-            )  # fmt: skip
-        axes.set_xticks(range(len(labels)), [f"{count} labels" for count in labels])
-        axes.set_xlim(-0.5, len(labels) - 0.5)
-        axes.set_ylabel(f"{metric} (%)" if percent else metric)
-        axes.grid(axis="y", alpha=0.3)
-    figure.legend(legend.values(), legend.keys(), loc="outside right upper")
+        for j, count in enumerate(labels):
+            own = [row for row in rows if (row["metric"], row["labels"]) == (metric, count)]
+            y = [names.index((r["checkpoint"], r["row"])) + 0.5 * ((j + 0.5) / len(labels) - 0.5) for r in own]
+            axes.errorbar([scale * r["mean"] for r in own], y, xerr=[scale * r["std"] for r in own], fmt="o", capsize=3,
+                          markersize=5, label=f"{count} labels")  # fmt: skip
+        for i, (before, after) in enumerate(pairwise(names)):
+            if before[0] != after[0]:
+                axes.axhline(i + 0.5, color="0.8", linewidth=0.8)
+        axes.set_xlabel(f"{metric} (%)" if percent else metric)
+        axes.grid(axis="x", alpha=0.3)
+    every[0].set_yticks(range(len(names)), [": ".join(name) if several else name[1] for name in names])
+    every[0].set_ylim(len(names) - 0.5, -0.5)  # the first row on top
+    figure.legend(*every[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(labels))
     figure.savefig(path, dpi=150)
