@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from lit_pretrain.config.schema import Argument, Schema, signature
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream import fingerprint, table
 from lit_pretrain.downstream.cell import Cell, Count, Subject
-from lit_pretrain.downstream.evaluation import Evaluation, fill
+from lit_pretrain.downstream.evaluation import Evaluation, results
 from lit_pretrain.downstream.features import FeatureStore
 from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.downstream.task.classify import Classify
@@ -111,13 +111,18 @@ class Protocol(Recorded):
         Raises:
             ValueError: the data have no labels of the task.
         """
-        return Evaluation(self, subjects, folder).results()
+        return results(lambda: Evaluation(self, subjects, folder))
 
     def evaluate(self, subjects: Sequence[Subject], folder: Path) -> list[table.Row]:
-        """Run, write table.md, table.csv, table.png, results.json and protocol.yaml, and give the table's rows."""
+        """Run, and `tabulate`."""
+        return self.tabulate(lambda: Evaluation(self, subjects, folder), folder)
+
+    def tabulate(self, make: Callable[[], Evaluation], folder: Path, jobs: int = 1) -> list[table.Row]:
+        """Write protocol.yaml, run (see `evaluation.results`), write table.md, table.csv, table.png and results.json, and
+        give the table's rows."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "protocol.yaml").write_bytes(yaml.safe_dump(spec(self), sort_keys=False).encode())
-        rows = table.summarise(self.run(subjects, folder))
+        rows = table.summarise(results(make, jobs))
         table.write(rows, self.shown(rows), folder)
         return rows
 
@@ -212,8 +217,7 @@ def main(words: Sequence[str]) -> int:
         protocol = build({"class_path": class_path(Protocol), "init_args": given})
         named = [name if names.count(name) == 1 else path for path, name in zip(paths, names, strict=True)]
         make = partial(evaluation, protocol, list(zip(paths, named, strict=True)), tree.get("data"), out)
-        found = fill(make, jobs) if jobs > 1 else make()
-        rows = protocol.evaluate(found.subjects, out)
+        rows = protocol.tabulate(make, out, jobs)
     except ValueError as error:
         raise Mistake(one_line(str(error))) from error
     for metric, percent in protocol.shown(rows).items():
