@@ -57,18 +57,7 @@ class BraceWalker(DeclaringWalker):
             self._label = label.text
         return rest
 
-    def break_statement(self, node: Node) -> Steps:
-        label = next((part.text for part in node.parts), None)
-        self._jump(is_break=node.kind == "break_statement", label=label)
-        return ()
-
-    continue_statement = break_statement
-
-    def return_statement(self, node: Node) -> Steps:
-        yield from node.children
-        self._flow.alive = False
-
-    throw_statement = return_statement
+    throw_statement = DeclaringWalker.return_statement
 
     def try_statement(self, node: Node) -> Steps:
         body = [*node.all("resources"), *node.all("body")]

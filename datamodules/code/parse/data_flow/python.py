@@ -81,17 +81,7 @@ class PythonWalker(PythonWrites):
         yield from self._loop(node, node.all("condition"), body=node.all("body"), otherwise=node.all("alternative"),
                               endless=node.child("condition").kind == "true")  # fmt: skip
 
-    def break_statement(self, node: Node) -> Steps:
-        self._jump(is_break=node.kind == "break_statement")
-        return ()
-
-    continue_statement = break_statement
-
-    def return_statement(self, node: Node) -> Steps:
-        yield from node.children
-        self._flow.alive = False
-
-    raise_statement = return_statement
+    raise_statement = PythonWrites.return_statement
 
     def try_statement(self, node: Node) -> Steps:
         handlers = [[clause] for clause in node.of("except_clause", "except_group_clause")]

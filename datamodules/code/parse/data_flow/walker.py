@@ -77,6 +77,17 @@ class Walker:
         pairs = [(i, number[j]) for i, leaf in enumerate(variables) for j in sorted(flow.sources[leaf]) if j in number]
         return np.array(variables, np.int32), np.array(pairs, np.int32).reshape(-1, 2)
 
+    def break_statement(self, node: Node) -> Steps:
+        label = next((part.text for part in node.parts), None)
+        self._jump(is_break=node.kind == "break_statement", label=label)
+        return ()
+
+    continue_statement = break_statement
+
+    def return_statement(self, node: Node) -> Steps:
+        yield from node.children
+        self._flow.alive = False
+
     def _walk(self, root: Node) -> None:
         running = [iter((root,))]
         while running:
