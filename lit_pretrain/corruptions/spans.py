@@ -3,11 +3,10 @@
 Legend: B examples, U tokens of all examples end to end, T text tokens (not special) among them.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
+from lit_pretrain.corruptions.writing import last_units, write
 from lit_pretrain.part import Recorded
 from lit_pretrain.types import TextBatch
 
@@ -44,21 +43,15 @@ class SpanCorruption(Recorded):
         before = (in_batch - begins.long())[layout.offsets[:-1].long()]  # (B,) spans begun in earlier examples
         marker = sentinels[(in_batch - 1 - before[layout.example]).clamp(min=0)]  # (U,) sentinel of the unit's span
 
-        kept = ~noise | begins
-        source = self._batch(batch, torch.where(begins, marker, tokens)[kept], kept, layout.example)
+        source = write(batch, [torch.where(begins, marker, tokens)], [~noise | begins])
         # Each unit offers up to three target tokens: its span's sentinel, itself, and the end of its document.
-        ends = torch.zeros_like(noise)
-        ends[layout.offsets[1:].long() - 1] = True
-        offer = torch.stack([marker, tokens, torch.full_like(tokens, vocab.need("eos"))], dim=1)  # (U, 3)
-        taken = torch.stack([begins, noise, ends], dim=1)
-        target = self._batch(batch, offer[taken], taken.flatten(), layout.example.repeat_interleave(3))
+        target = write(batch, [marker, tokens, vocab.need("eos")], [begins, noise, last_units(batch)])
         return source, target
 
     def choose(self, batch: TextBatch, generator: torch.Generator) -> Tensor:
         """(U,) bool, true at tokens that are cut out."""
         text = ~batch.vocab.special[batch.tokens]
-        total = torch.zeros(batch.num_examples, device=text.device, dtype=torch.long)
-        total = total.index_add(0, batch.layout.example, text.long())  # (B,) text tokens
+        total = batch.layout.counts(text)  # (B,) text tokens
         cut = (total * self.rate).round().long().clamp(min=1).minimum((total - 1).clamp(min=0))
         spans = (cut / self.mean_length).round().long().clamp(min=1).minimum(cut).minimum(total - cut)
         spans = spans.clamp(max=len(batch.vocab.sentinels))
@@ -70,11 +63,6 @@ class SpanCorruption(Recorded):
         lengths, is_hole = _alternate(gaps, spans.clamp(min=1).minimum(total), holes, spans)
         noise[text] = torch.repeat_interleave(is_hole, lengths)
         return noise
-
-    def _batch(self, like: TextBatch, tokens: Tensor, taken: Tensor, example: Tensor) -> TextBatch:
-        counts = torch.zeros(like.num_examples, device=tokens.device, dtype=torch.long)
-        lengths = counts.index_add(0, example, taken.long())
-        return replace(like, tokens=tokens, lengths=tuple(lengths.tolist()), num_bytes=None)
 
 
 def compositions(total: Tensor, parts: Tensor, generator: torch.Generator) -> Tensor:

@@ -60,10 +60,7 @@ def connected(batch: GraphBatch) -> Tensor:
 
 def _any(nodes: Tensor, graphs: Layout) -> Tensor:
     """(N,) bool -> (G,) bool."""
-    return (
-        torch.zeros(graphs.num_examples, dtype=torch.long, device=nodes.device).index_add(0, graphs.example, nodes.long())
-        > 0
-    )
+    return graphs.counts(nodes) > 0
 
 
 def _looked_up(table: Sequence[float], types: Tensor, name: str, of: str) -> Tensor:

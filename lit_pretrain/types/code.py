@@ -67,25 +67,28 @@ class CodeBatch(TextBatch):
 
     def only(self, keep: Tensor) -> "CodeBatch":
         """The batch without the tokens where `keep` (U,) bool is false. Leaves, tree and flow stay as they were."""
-        counts = torch.zeros(self.num_examples, dtype=torch.long, device=keep.device)
-        counts.index_add_(0, self.layout.example, keep.long())
-        return replace(self, tokens=self.tokens[keep], lengths=tuple(counts.tolist()), kind=self.kind[keep],
-                       leaf=self.leaf[keep], name=self.name[keep], num_bytes=None)  # fmt: skip
+        return self.of_units(keep.nonzero()[:, 0])
+
+    def of_units(self, unit: Tensor, tokens: Tensor | None = None) -> "CodeBatch":
+        """A batch of the units `unit` (U',), in this order, example after example, with other `tokens` (U',) if given.
+
+        Kinds, leaves and names stay with their units; tree and flow as they were.
+        """
+        counts = torch.bincount(self.layout.example[unit], minlength=self.num_examples)
+        return replace(self, tokens=self.tokens[unit] if tokens is None else tokens, lengths=tuple(counts.tolist()),
+                       kind=self.kind[unit], leaf=self.leaf[unit], name=self.name[unit], num_bytes=None)  # fmt: skip
 
     @cached_property
     def counterparts(self) -> tuple["CodeBatch", "CodeBatch"]:
         """Descriptions alone and code alone, each with what stands before and after an example, without tree and flow."""
         example = self.layout.example
-        docs, codes = (torch.zeros(self.num_examples + 1, dtype=torch.long, device=example.device) for _ in range(2))
-        docs.index_add_(0, example + 1, self.is_doc.long())
-        codes.index_add_(0, example + 1, self.is_code.long())
-        both = (docs > 0) & (codes > 0)  # (B + 1,), of example b at b + 1
+        docs, codes = self.layout.counts(self.is_doc), self.layout.counts(self.is_code)
+        both = (docs > 0) & (codes > 0)  # (B,)
         # What stands between the two comes after all words of the description and before the first of the code.
-        docs_before = self.is_doc.long().cumsum(0) - docs.cumsum(0)[example]
-        codes_before = self.is_code.long().cumsum(0) - codes.cumsum(0)[example]
+        docs_before = self.is_doc.long().cumsum(0) - (docs.cumsum(0) - docs)[example]
+        codes_before = self.is_code.long().cumsum(0) - (codes.cumsum(0) - codes)[example]
         around = (self.kind == Kind.SPECIAL) & ~((docs_before > 0) & (codes_before == 0))
-        whole = both[example + 1]
-        chosen = both[1:].nonzero()[:, 0]
+        whole, chosen = both[example], both.nonzero()[:, 0]
         return self.part(whole & (around | self.is_doc), chosen), self.part(whole & (around | self.is_code), chosen)
 
     def part(self, keep: Tensor, examples: Tensor) -> "CodeBatch":

@@ -88,16 +88,18 @@ class Layout:
         prefix = None
         if self.prefix is not None:
             inside = self.position < torch.tensor(self.prefix, device=self.device)[self.example]
-            prefix = self._count(keep & inside)
+            prefix = tuple(self.counts(keep & inside).tolist())
         visible = None
         if self.visible is not None:
             visible = tuple(v[k][:, k] for v, k in zip(self.visible, keep.split(self.lengths), strict=True))
-        return Layout(self._count(keep), self.device, self.position[index], prefix, self.grid, self.leading, visible)
+        lengths = tuple(self.counts(keep).tolist())
+        return Layout(lengths, self.device, self.position[index], prefix, self.grid, self.leading, visible)
 
-    def _count(self, units: Tensor) -> tuple[int, ...]:
-        """Of each example, the units where (U,) bool is true."""
-        counts = torch.zeros(self.num_examples, dtype=torch.long, device=self.device)
-        return tuple(counts.index_add_(0, self.example, units.long()).tolist())
+    def counts(self, units: Tensor) -> Tensor:
+        """(B,) int64: the sum of (U,) whole numbers over the units of each example; of bool, how many are true."""
+        return torch.zeros(self.num_examples, dtype=torch.long, device=units.device).index_add_(
+            0, self.example, units.long()
+        )
 
 
 @dataclass(frozen=True)

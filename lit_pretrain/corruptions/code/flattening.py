@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from lit_pretrain.corruptions.code.writing import write
+from lit_pretrain.corruptions.writing import expand, write
 from lit_pretrain.types import CodeBatch, TextBatch, Vocabulary
 
 MODES = 2  # ids after the vocabulary that are no node: [Dec] and [E2D]; the tokenizer's [CLS] stands for [Enc]
@@ -37,13 +37,11 @@ def flat_trees(batch: CodeBatch) -> TextBatch:
     is_leaf = entries >= 0
     entry_leaf = torch.where(is_leaf, begin[example] + entries, 0)
     count = torch.where(is_leaf, tokens_of[entry_leaf], 1)  # (N,) ids that each entry becomes
-    entry = torch.repeat_interleave(torch.arange(len(entries), device=count.device), count)
-    within = torch.arange(len(entry), device=count.device) - (count.cumsum(0) - count)[entry]
     node = batch.vocab.size + MODES - 1 - entries  # an opening node of type t is -1 - 2t, a closing one -2 - 2t
-    unit = torch.where(is_leaf[entry], first_of[entry_leaf][entry] + within, 0)
-    ids = torch.where(is_leaf[entry], batch.tokens[unit], node[entry])
-    lengths = torch.zeros_like(sizes).index_add_(0, example[entry], torch.ones_like(entry))
-    return TextBatch(ids, tuple(lengths.tolist()), batch.vocab)
+    of_node = len(batch.tokens) + torch.arange(len(entries), device=count.device)
+    unit = expand(torch.where(is_leaf, first_of[entry_leaf], of_node), count)
+    lengths = torch.zeros_like(sizes).index_add_(0, example, count)
+    return TextBatch(torch.cat([batch.tokens, node])[unit], tuple(lengths.tolist()), batch.vocab)
 
 
 def plain_programs(batch: CodeBatch) -> TextBatch:

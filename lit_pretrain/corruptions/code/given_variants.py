@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lit_pretrain.corruptions.code.augmentation import Augmentation, substituted
 from lit_pretrain.corruptions.code.modalities import has
-from lit_pretrain.corruptions.code.writing import first_units
+from lit_pretrain.corruptions.writing import first_units
 from lit_pretrain.types import CodeBatch
 
 

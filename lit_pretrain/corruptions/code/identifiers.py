@@ -2,7 +2,7 @@
 
 import torch
 
-from lit_pretrain.corruptions.code.writing import first_units, last_units, write
+from lit_pretrain.corruptions.writing import first_units, last_units, write
 from lit_pretrain.types import CodeBatch, TextBatch
 
 

@@ -1,9 +1,8 @@
 """A program apart from its description. Legend: U tokens of all programs end to end."""
 
-import torch
 from torch import Tensor
 
-from lit_pretrain.corruptions.code.writing import first_units, last_units, write
+from lit_pretrain.corruptions.writing import first_units, last_units, write
 from lit_pretrain.types import CodeBatch, TextBatch
 
 
@@ -26,5 +25,4 @@ def _part(batch: CodeBatch, keep: Tensor, marker: int | None) -> TextBatch:
 
 def has(batch: CodeBatch, which: Tensor) -> list[bool]:
     """Of each program, whether any of its tokens is one of `which` (U,) bool."""
-    counts = torch.zeros(batch.num_examples, device=which.device, dtype=torch.long)
-    return (counts.index_add(0, batch.layout.example, which.long()) > 0).tolist()
+    return (batch.layout.counts(which) > 0).tolist()

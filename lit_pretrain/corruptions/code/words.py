@@ -5,8 +5,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from lit_pretrain.corruptions.code.augmentation import Augmentation, expand, relaid
-from lit_pretrain.corruptions.code.writing import first_units
+from lit_pretrain.corruptions.code.augmentation import Augmentation
+from lit_pretrain.corruptions.writing import expand, first_units
 from lit_pretrain.types import CodeBatch
 
 
@@ -31,7 +31,7 @@ class WordAugmentation(Augmentation):
         example = batch.layout.example[start]
         draw = torch.rand(len(start), device=start.device, generator=generator) < self.rate
         order = self.order(doc[start], doc[start] & draw & which[example], example)
-        return relaid(batch, expand(start[order], length[order]))
+        return batch.of_units(expand(start[order], length[order]))
 
     @abstractmethod
     def order(self, word: Tensor, chosen: Tensor, example: Tensor) -> Tensor:

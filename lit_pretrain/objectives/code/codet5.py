@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lit_pretrain.corruptions.code.identifiers import hide_identifiers
 from lit_pretrain.corruptions.code.modalities import code, description, has
-from lit_pretrain.corruptions.code.writing import first_units, pick
 from lit_pretrain.corruptions.spans import SpanCorruption
+from lit_pretrain.corruptions.writing import first_units, pick
 from lit_pretrain.nn.embedding.share import share_embedding
 from lit_pretrain.nn.head.base import Head
 from lit_pretrain.nn.head.binary import BinaryHead

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from lit_pretrain.corruptions.code.flattening import flat_trees, plain_programs, with_nodes
 from lit_pretrain.corruptions.code.modalities import description
-from lit_pretrain.corruptions.code.writing import pick
 from lit_pretrain.corruptions.masking import DynamicMasking, Masking
 from lit_pretrain.corruptions.replacing import replace_masked
 from lit_pretrain.corruptions.spans import SpanCorruption
+from lit_pretrain.corruptions.writing import pick
 from lit_pretrain.losses.info_nce import info_nce
 from lit_pretrain.nn.head.base import Head
 from lit_pretrain.objectives.base import PretrainModule

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lit_pretrain.corruptions.code.identifiers import hide_identifiers
-from lit_pretrain.corruptions.code.writing import pick
+from lit_pretrain.corruptions.writing import pick
 from lit_pretrain.encoders.t5 import T5Decoder, T5Encoder
 from lit_pretrain.nn.head.binary import BinaryHead
 from lit_pretrain.nn.head.linear import LinearHead

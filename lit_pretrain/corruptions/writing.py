@@ -1,4 +1,4 @@
-"""New token sequences from those of a batch. Legend: U units of all examples end to end, K offers of a unit."""
+"""New token sequences from those of a batch. Legend: U units of all examples end to end, K offers of a unit, S segments."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,7 @@ def write(batch: TextBatch, offers: Sequence[Tensor | int], taken: Sequence[Tens
         [torch.as_tensor(x, device=batch.tokens.device).expand_as(batch.tokens) for x in offers], 1
     )  # (U, K)
     chosen = torch.stack(list(taken), 1)
-    counts = torch.zeros(batch.num_examples, device=chosen.device, dtype=torch.long)
-    lengths = counts.index_add(0, batch.layout.example, chosen.sum(1))
-    return TextBatch(every[chosen], tuple(lengths.tolist()), batch.vocab)
+    return TextBatch(every[chosen], tuple(batch.layout.counts(chosen.sum(1)).tolist()), batch.vocab)
 
 
 def pick(chosen: Sequence[tuple[TextBatch, int]]) -> TextBatch:
@@ -41,3 +39,9 @@ def last_units(batch: TextBatch) -> Tensor:
     last = torch.zeros_like(batch.tokens, dtype=torch.bool)
     last[batch.layout.offsets[1:].long() - 1] = True
     return last
+
+
+def expand(start: Tensor, length: Tensor) -> Tensor:
+    """The numbers start, start + 1, ... of each segment, (S,) starts and lengths, one after the other."""
+    before = length.cumsum(0) - length
+    return torch.repeat_interleave(start - before, length) + torch.arange(int(length.sum()), device=start.device)
