@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 
 def below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
     """Paths relative to the folder, in any order, of the files that end so; links are followed, hidden files left out."""
@@ -19,6 +21,11 @@ def below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
 def cache_folder() -> Path:
     """`LIT_PRETRAIN_CACHE`, or a folder in the user's cache."""
     return Path(os.environ.get("LIT_PRETRAIN_CACHE") or Path.home() / ".cache" / "lit_pretrain")
+
+
+def mapped(path: Path, dtype: str) -> np.ndarray:
+    """The numbers of a file, mapped into memory."""
+    return np.memmap(path, dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)
 
 
 def find(given: str | list[str] | None, suffixes: tuple[str, ...], what: str) -> list[Path]:

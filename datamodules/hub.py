@@ -1,5 +1,6 @@
 """Rows of Hugging Face `datasets`, on the hub or on disk, and their classes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import datasets
@@ -48,6 +49,19 @@ def class_names(rows: datasets.Dataset, column: str | None) -> tuple[str, ...]:
         return ()
     names = getattr(rows.features[column], "names", None)
     return tuple(names or sorted({str(x) for x in rows.unique(column) if x is not None}))
+
+
+def label_reader(rows: datasets.Dataset | datasets.IterableDataset, column: str | None) -> Callable[[dict], str | None]:
+    """Row -> the name of its label, None where it has none; without a column no row has one."""
+    names = getattr((rows.features or {}).get(column), "names", None)
+
+    def label(row: dict) -> str | None:
+        value = None if column is None else row[column]
+        if value is None or not names:
+            return None if value is None else str(value)
+        return names[value] if value >= 0 else None  # -1 in a test split whose labels are not published
+
+    return label
 
 
 def labels(rows: datasets.Dataset, column: str | None, names: tuple[str, ...], name: str) -> np.ndarray | None:

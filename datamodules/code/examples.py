@@ -10,6 +10,16 @@ from lit_pretrain.datamodules.code.parse.parser import parse
 from lit_pretrain.datamodules.code.source.base import Program
 
 
+def parts(program: Program) -> list[Program]:
+    """The functions of a file, of which the first has the file's `doc`, if there is one; a file without functions, such as
+    one that does not parse, and what is no file, as one."""
+    if not program.is_file:
+        return [program]
+    found = functions(program.text, program.language)
+    each = [program._replace(text=f.code, doc=f.doc, is_file=False) for f in found] or [program._replace(is_file=False)]
+    return each if program.doc is None else [each[0]._replace(doc=program.doc), *each[1:]]
+
+
 def examples(
     programs: Iterable[Program], languages: tuple[str, ...], counts: Counter[str]
 ) -> Iterator[tuple[Parsed, str | None, str]]:
@@ -23,13 +33,8 @@ def examples(
         if program.language not in languages:
             counts[f"programs in {program.language}"] += 1
             continue
-        found = [(program.text, program.doc or "")]
-        if program.is_file:
-            of_file = functions(program.text, program.language)
-            found = [(function.code, function.doc) for function in of_file] or found
-            if of_file and program.doc is not None:
-                found[0] = (found[0][0], program.doc)
-        for code, doc in found:
+        for part in parts(program):
+            code, doc = part.text, part.doc or ""
             if not code.strip():
                 counts["empty programs"] += 1
                 continue

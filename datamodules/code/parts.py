@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,16 +13,16 @@ from uuid import uuid4
 
 import numpy as np
 import torch
-from rich.progress import Progress, SpinnerColumn, TextColumn
 from torch.utils.data import DataLoader, Dataset
 
 from lit_pretrain.datamodules.code.encode import COLUMNS, Encoder
 from lit_pretrain.datamodules.code.examples import examples
 from lit_pretrain.datamodules.code.source.base import Program, Source
+from lit_pretrain.datamodules.progress import told
+from lit_pretrain.datamodules.split import Numbering
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
 
 AT_ONCE = 256  # programs of a part
-QUIET = 3.0  # seconds; shorter jobs show no progress
 OF_TOKENS = ("ids", "widths", "kind", "leaf", "name")  # columns with a number for each token
 RAGGED = ("ids", "tree", "variables", "flow", "target")  # columns of different lengths
 
@@ -71,19 +70,13 @@ def write_parts(source: Source, split: str, part: Part, num_workers: int) -> Non
                 yield number, held
             number += 1
 
-    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,} programs, {task.fields[rate]}"))
-    progress, began, done = Progress(*columns, transient=True), time.monotonic(), 0
     loader = DataLoader(part, None, sampler=missing(), num_workers=num_workers, worker_init_fn=_one_thread,
                         generator=torch.Generator())  # fmt: skip
-    with ExitStack() as stack:
-        task = progress.add_task(f"parsing {split}", total=None, rate="")
+    done = 0
+    with told(f"parsing {split}", "programs", "programs") as tell:
         for count in loader:
             done += count
-            if not progress.live.is_started and time.monotonic() - began > QUIET:
-                progress.start()
-                stack.callback(progress.stop)
-            progress.advance(task, count)
-            progress.update(task, rate=f"{done / (time.monotonic() - began + 1e-6):,.0f} programs/s")
+            tell(count, done)
 
 
 def _one_thread(worker: int) -> None:
@@ -97,10 +90,10 @@ def join(parts: Path, folder: Path, counts: Counter[str], others: set[bytes]) ->
     partial.mkdir()
     total = Counter(counts)
     met: set[bytes] = set()
-    names: dict[str, int] = {}
+    labels = Numbering()
     dtypes: dict[str, str] = {}
     lengths = {name: [np.zeros(1, np.int64)] for name in RAGGED}
-    docs, digests, labels = [np.empty(0, np.int64)], [np.empty((0, 16), np.uint8)], []
+    docs, digests = [np.empty(0, np.int64)], [np.empty((0, 16), np.uint8)]
     try:
         with ExitStack() as stack:
             files = {name: stack.enter_context(open(partial / f"{name}.bin", "wb")) for name in COLUMNS}
@@ -120,16 +113,15 @@ def join(parts: Path, folder: Path, counts: Counter[str], others: set[bytes]) ->
                     lengths[name].append(part[f"{name}_lengths"][new])
                 docs.append(part["docs"][new])
                 digests.append(part["digests"][new])
-                kept = (label for label, is_new in zip(rest["labels"], new, strict=True) if is_new)
-                labels += [-1 if label is None else names.setdefault(label, len(names)) for label in kept]
-        # Labels are numbered in the order of their names, so the numbers do not depend on the order of the programs.
-        order = sorted(names)
-        number = np.array([order.index(name) for name in names] + [-1])  # the last entry serves -1
+                for label, is_new in zip(rest["labels"], new, strict=True):
+                    if is_new:
+                        labels.add(label)
+        numbers, names = labels.by_name()
         offsets = {name: np.concatenate(found).cumsum() for name, found in lengths.items()}
-        np.savez(partial / "index.npz", **offsets, docs=np.concatenate(docs), labels=number[np.array(labels, np.int64)],
+        np.savez(partial / "index.npz", **offsets, docs=np.concatenate(docs), labels=numbers,
                  digests=np.concatenate(digests))  # fmt: skip
-        found = {"examples": len(labels), "tokens": int(offsets["ids"][-1]), **{k: v for k, v in total.items() if v}}
-        (partial / "meta.json").write_text(json.dumps({"dtypes": dtypes, "labels": order, "counts": found}))
+        found = {"examples": len(numbers), "tokens": int(offsets["ids"][-1]), **{k: v for k, v in total.items() if v}}
+        (partial / "meta.json").write_text(json.dumps({"dtypes": dtypes, "labels": names, "counts": found}))
         os.replace(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

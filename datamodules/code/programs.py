@@ -24,6 +24,7 @@ import numpy as np
 
 from lit_pretrain.datamodules.code.parts import OF_TOKENS, RAGGED, Part, join, write_parts
 from lit_pretrain.datamodules.code.source.base import Source
+from lit_pretrain.datamodules.files import mapped
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
 
 FORMAT = 1  # of these files and of what their numbers mean; part of the folder's name
@@ -78,7 +79,7 @@ def prepare(source: Source, split: str, tokenizer: Tokenizer, languages: tuple[s
             _tell(split, json.loads((folder / "meta.json").read_text())["counts"])
             shutil.rmtree(parts, ignore_errors=True)
     meta = json.loads((folder / "meta.json").read_text())
-    columns = {name: _map(folder / f"{name}.bin", dtype) for name, dtype in meta["dtypes"].items()}
+    columns = {name: mapped(folder / f"{name}.bin", dtype) for name, dtype in meta["dtypes"].items()}
     index = np.load(folder / "index.npz")
     offsets = {name: index[name] for name in RAGGED}
     for name, column in columns.items():
@@ -107,10 +108,6 @@ def _alone(folder: Path) -> Iterator[bool]:
         yield folder.is_dir()
     finally:
         os.close(lock)
-
-
-def _map(path: Path, dtype: str) -> np.ndarray:
-    return np.memmap(path, dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)
 
 
 def _tell(split: str, counts: dict[str, int]) -> None:

@@ -11,23 +11,22 @@ A folder of the cache holds, for one split of one source and one tokenizer:
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from lit_pretrain.datamodules.files import mapped
+from lit_pretrain.datamodules.progress import told
+from lit_pretrain.datamodules.split import Numbering
 from lit_pretrain.datamodules.text.source.base import Document
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
 
 FORMAT = 2  # of these files and of what their numbers mean; part of the folder's name
 AT_ONCE = 512  # documents that are tokenised together
-QUIET = 3.0  # seconds; shorter jobs show no progress
 
 
 @dataclass(frozen=True)
@@ -60,39 +59,28 @@ def tokenise(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, 
             shutil.rmtree(partial, ignore_errors=True)
     meta = json.loads((folder / "meta.json").read_text())
     index = np.load(folder / "index.npz")
-    ids, widths = _map(folder / "ids.bin", meta["dtype"]), _map(folder / "widths.bin", "uint16")
+    ids, widths = mapped(folder / "ids.bin", meta["dtype"]), mapped(folder / "widths.bin", "uint16")
     if not len(ids) == len(widths) == meta["tokens"]:
         raise ValueError(f"{folder} holds {len(ids)} ids instead of {meta['tokens']}: delete it, it will be made again")
     return Tokens(ids, widths, index["offsets"], index["labels"], tuple(meta["labels"]))
 
 
-def _map(path: Path, dtype: str) -> np.ndarray:
-    return np.memmap(path, dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)
-
-
 def _write(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, what: str) -> None:
     dtype = "uint16" if tokenizer.vocabulary.size <= 2**16 else "uint32"
-    names: dict[str, int] = {}
-    offsets, labels = [0], []
-    columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,} documents, {task.fields[rate]}"))
-    progress, began = Progress(*columns, transient=True), time.monotonic()
-    with open(folder / "ids.bin", "wb") as ids_file, open(folder / "widths.bin", "wb") as widths_file, ExitStack() as stack:
-        task = progress.add_task(f"tokenising {what}", total=None, rate="")
+    offsets, labels = [0], Numbering()
+    with (
+        open(folder / "ids.bin", "wb") as ids_file,
+        open(folder / "widths.bin", "wb") as widths_file,
+        told(f"tokenising {what}", "documents", "tokens") as tell,
+    ):
         while rows := list(islice(documents, AT_ONCE)):
             for row, (ids, widths) in zip(rows, tokenizer.encode([r.text for r in rows]), strict=True):
                 np.asarray(ids, dtype).tofile(ids_file)
                 np.minimum(widths, 2**16 - 1).astype("uint16").tofile(widths_file)
                 offsets.append(offsets[-1] + len(ids))
-                labels.append(-1 if row.label is None else names.setdefault(row.label, len(names)))
-            if not progress.live.is_started and time.monotonic() - began > QUIET:
-                progress.start()
-                stack.callback(progress.stop)
-            progress.advance(task, len(rows))
-            rate = offsets[-1] / max(progress.tasks[0].elapsed or 0, 1e-6)
-            progress.update(task, rate=f"{rate:,.0f} tokens/s")
-    # Labels are numbered in the order of their names, so the numbers do not depend on the order of the documents.
-    order = sorted(names)
-    number = np.array([order.index(name) for name in names] + [-1])  # the last entry serves -1
-    np.savez(folder / "index.npz", offsets=np.array(offsets, np.int64), labels=number[np.array(labels, np.int64)])
-    meta = {"dtype": dtype, "labels": order, "documents": len(labels), "tokens": offsets[-1]}
+                labels.add(row.label)
+            tell(len(rows), offsets[-1])
+    numbers, names = labels.by_name()
+    np.savez(folder / "index.npz", offsets=np.array(offsets, np.int64), labels=numbers)
+    meta = {"dtype": dtype, "labels": names, "documents": len(numbers), "tokens": offsets[-1]}
     (folder / "meta.json").write_text(json.dumps(meta))

@@ -1,5 +1,7 @@
 """Drawn graphs. Legend: B examples, N nodes of all graphs, E edges, F features of a node, n nodes of an example."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -63,6 +65,23 @@ def drawn(
         root = None if batch.seeds is None else int(batch.seeds[number])
         panels.append(_panel(places(links[0]), *links, colours[nodes], there[nodes], bare[nodes], nodes == root, thick))
     return torch.stack(panels)
+
+
+def drawn_changes(batch: "GraphBatch", changes: Iterable[Callable[["GraphBatch"], "GraphBatch"]]) -> Tensor:
+    """(B, 1 + K, 3, H, W): the original of each example, and what each of K changes makes of it."""
+    numbered = _numbered(batch)
+    return torch.stack([drawn(batch), *(drawn(batch, change(numbered)) for change in changes)], 1)
+
+
+def drawn_prediction(batch: "GraphBatch", hidden: Tensor, predicted: Tensor) -> Tensor:
+    """(B, 3, 3, H, W): with nodes `hidden` (N,) bool, with `predicted` (N, F) features in their place, and as it is."""
+    filled = replace(_numbered(batch), features=predicted.where(hidden[:, None], batch.features))
+    return torch.stack([drawn(batch, hidden=hidden), drawn(batch, filled), drawn(batch)], 1)
+
+
+def _numbered(batch: "GraphBatch") -> "GraphBatch":
+    """With the number of each node, by which `drawn` finds it again in an altered copy."""
+    return replace(batch, nodes=torch.arange(batch.num_nodes, device=batch.features.device))
 
 
 def places(linked: csr_array) -> NDArray[np.float64]:

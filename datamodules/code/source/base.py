@@ -51,3 +51,9 @@ class Source(Recorded):
 def language_of(name: str) -> str:
     """A language's name as that of its grammar's module: "C++" is "cpp", "C#" is "c_sharp"."""
     return name.strip().lower().replace("+", "p").replace("#", "_sharp").replace("-", "_").replace(" ", "_")
+
+
+def check_one(language: str | None, language_field: str | None) -> None:
+    """Raises ValueError unless exactly one of them is given."""
+    if (language is None) == (language_field is None):
+        raise ValueError(f"give one of language={language!r} and language_field={language_field!r}, the other null")

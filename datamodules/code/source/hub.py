@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from lit_pretrain.datamodules.code.source.base import Program, Source, language_of
-from lit_pretrain.datamodules.hub import check_columns, load
+from lit_pretrain.datamodules.code.source.base import Program, Source, check_one, language_of
+from lit_pretrain.datamodules.hub import check_columns, label_reader, load
 from lit_pretrain.datamodules.split import digest
 
 
@@ -45,8 +45,7 @@ class Hub(Source):
         revision: str | None = None,
     ):
         super().__init__()
-        if (language is None) == (language_field is None):
-            raise ValueError(f"give one of language={language!r} and language_field={language_field!r}, the other null")
+        check_one(language, language_field)
         self.name, self.config, self.revision, self.streaming, self.limit = name, config, revision, streaming, limit
         self.language, self.code, self.language_field, self.doc, self.label = language, code, language_field, doc, label
         self.is_file, self.splits = is_file, {"train": train, "validation": validation, "test": test}
@@ -57,17 +56,14 @@ class Hub(Source):
             return
         rows = load(self.name, self.config, self.splits[split], self.revision, self.streaming)
         check_columns(rows, self.name, self.code, self.language_field, self.doc, self.label)
-        names = getattr((rows.features or {}).get(self.label), "names", None)
+        label = label_reader(rows, self.label)
         for row in islice(rows, self.limit):
             code, language = row[self.code], row[self.language_field] if self.language_field else self.language
             if not (isinstance(code, str) and code.strip() and language):
                 self.counts["rows without code or language"] += 1
                 continue
-            label = row[self.label] if self.label else None
-            if names and label is not None:
-                label = names[label] if label >= 0 else None  # -1 in a test split whose labels are not published
             doc = row[self.doc] if self.doc else None
-            yield Program(code, language_of(language), None if label is None else str(label), doc, is_file=self.is_file)
+            yield Program(code, language_of(language), label(row), doc, is_file=self.is_file)
 
     def fingerprint(self, split: str) -> str:
         how = (self.name, self.config, self.revision, self.splits[split], self.language, self.code, self.language_field,

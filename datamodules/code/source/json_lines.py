@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from lit_pretrain.datamodules.code.source.base import Program, Source, language_of
+from lit_pretrain.datamodules.code.source.base import Program, Source, check_one, language_of
 from lit_pretrain.datamodules.files import changes, find
 from lit_pretrain.datamodules.lines import any_field, good, json_lines, text_field
-from lit_pretrain.datamodules.split import digest
+from lit_pretrain.datamodules.split import digest, of_split
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".json.gz")
 
@@ -47,8 +47,7 @@ class JSONLines(Source):
         max_bad: float = 0.01,
     ):
         super().__init__()
-        if (language is None) == (language_field is None):
-            raise ValueError(f"give one of language={language!r} and language_field={language_field!r}, the other null")
+        check_one(language, language_field)
         if not 0 <= validation_fraction <= 0.5:
             raise ValueError(f"validation_fraction={validation_fraction} must be a share of at most 0.5")
         self.folder, self.paths = Path(folder).expanduser(), {"train": train, "validation": validation, "test": test}
@@ -57,13 +56,8 @@ class JSONLines(Source):
         self.validation_fraction, self.max_bad = validation_fraction, max_bad
 
     def programs(self, split: str) -> Iterator[Program]:
-        every = round(1 / self.validation_fraction) if self.validation_fraction > 0 else 0
-        if not every or self.paths["validation"] is not None or split == "test":
-            yield from self._read(split)
-            return
-        for i, program in enumerate(self._read("train")):
-            if (i % every == every // 2) == (split == "validation"):
-                yield program
+        fraction = self.validation_fraction if self.paths["validation"] is None else 0.0
+        return of_split(split, self._read, fraction)
 
     def fingerprint(self, split: str) -> str:
         """Paths, sizes and times of change, and how they are read."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from lit_pretrain.datamodules.code.parse.functions import functions
+from lit_pretrain.datamodules.code.examples import parts
 from lit_pretrain.datamodules.code.source.base import Program, Source
 from lit_pretrain.datamodules.code.variation.base import Variation
 from lit_pretrain.datamodules.split import digest
@@ -28,7 +28,7 @@ class Varied(Source):
 
     def programs(self, split: str) -> Iterator[Program]:
         for program in self.source.programs(split):
-            for part in _functions(program):
+            for part in parts(program):
                 yield part._replace(target=self.variant(part))
         self.counts = self.source.counts
 
@@ -41,12 +41,3 @@ class Varied(Source):
 
     def fingerprint(self, split: str) -> str:
         return digest(self.source.fingerprint(split), spec(self.variations))
-
-
-def _functions(program: Program) -> list[Program]:
-    """As the examples of a file are made."""
-    if not program.is_file:
-        return [program]
-    found = functions(program.text, program.language)
-    parts = [program._replace(text=f.code, doc=f.doc, is_file=False) for f in found] or [program._replace(is_file=False)]
-    return parts if program.doc is None else [parts[0]._replace(doc=program.doc), *parts[1:]]

@@ -9,7 +9,7 @@ import pyarrow.parquet
 
 from lit_pretrain.datamodules.files import changes, find
 from lit_pretrain.datamodules.lines import any_field, damaged, good, json_lines, lines, text_field
-from lit_pretrain.datamodules.split import digest
+from lit_pretrain.datamodules.split import digest, of_split
 from lit_pretrain.datamodules.text.source.base import Document, Source
 
 BLOCK = 4000  # characters: a book of this many blocks has a validation part of its own
@@ -50,14 +50,9 @@ class Files(Source):
         self.validation_fraction, self.max_bad = validation_fraction, max_bad
 
     def documents(self, split: str) -> Iterator[Document]:
-        held_out = self.validation_fraction > 0 and self.paths["validation"] is None
-        if not held_out or split == "test":
-            yield from self._read(split)
-            return
-        every = max(2, round(1 / self.validation_fraction))
-        for i, block in enumerate(_blocks(self._read("train"))):
-            if (i % every == every // 2) == (split == "validation"):
-                yield block
+        if self.validation_fraction == 0 or self.paths["validation"] is not None or split == "test":
+            return self._read(split)
+        return of_split(split, lambda source: _blocks(self._read(source)), self.validation_fraction)
 
     def fingerprint(self, split: str) -> str:
         """Paths, sizes and times of change, and how they are read."""

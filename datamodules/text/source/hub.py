@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import datasets
 
-from lit_pretrain.datamodules.hub import check_columns, load
+from lit_pretrain.datamodules.hub import check_columns, label_reader, load
 from lit_pretrain.datamodules.text.source.base import Document, Source
 
 
@@ -44,15 +44,12 @@ class Hub(Source):
             return
         rows = self._load(split)
         check_columns(rows, self.name, self.text_field, self.label_field)
-        names = getattr((rows.features or {}).get(self.label_field), "names", None)
+        label = label_reader(rows, self.label_field)
         for number, row in enumerate(rows):
             text = row[self.text_field] or ""  # a row without text has no tokens
             if not isinstance(text, str):
                 raise ValueError(f"data set {self.name!r}, row {number}: {self.text_field!r} is {text!r:.60} and no text")
-            label = None if self.label_field is None else row[self.label_field]
-            if names and label is not None:
-                label = names[label] if label >= 0 else None  # -1 in a test split whose labels are not published
-            yield Document(text, None if label is None else str(label))
+            yield Document(text, label(row))
 
     def fingerprint(self, split: str) -> str:
         own = "" if self.streaming or self.splits[split] is None else self._load(split)._fingerprint

@@ -4,7 +4,6 @@ Legend: N nodes, C columns of categories, V categories of all columns, M hidden 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from lit_pretrain.corruptions.random_units import RandomUnits
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, GraphBatch, Losses, Term
-from lit_pretrain.types.graph_picture import drawn
+from lit_pretrain.types.graph_picture import drawn_prediction
 
 
 class AttributeMasking(PretrainModule):
@@ -54,11 +53,9 @@ class AttributeMasking(PretrainModule):
 
     @torch.no_grad()
     def pictures(self, batch: GraphBatch) -> dict[str, Tensor]:
-        """Rows of hidden nodes, prediction in their place, original: (B, 3, C, H, W) between 0 and 1 (see `drawn`)."""
+        """Hidden nodes, prediction in their place, original: (B, 3, C, H, W) between 0 and 1 (see `drawn_prediction`)."""
         graph = batch.whole()
         hidden = self.masking(graph.layout, self.generator)
         scores = self.head(self.encoder(graph, mask=hidden).units).split(self.sizes, 1)
-        told = torch.stack([column.argmax(1) for column in scores], 1).where(hidden[:, None], graph.features)
-        predicted = replace(batch, features=told, nodes=torch.arange(batch.num_nodes, device=told.device))
-        panels = drawn(batch, hidden=hidden), drawn(batch, predicted), drawn(batch)
-        return {"kinds: hidden, predicted, original": torch.stack(panels, 1)}
+        told = torch.stack([column.argmax(1) for column in scores], 1)
+        return {"kinds: hidden, predicted, original": drawn_prediction(batch, hidden, told)}

@@ -1,6 +1,6 @@
 """Each altered copy of a graph predicts what a slower network makes of the other. Legend: B examples, D width."""
 
-from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from lit_pretrain.nn.ema import EMA
 from lit_pretrain.nn.head.projection import Projection
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, GraphBatch, Losses, Term
-from lit_pretrain.types.graph_picture import drawn
+from lit_pretrain.types.graph_picture import drawn_changes
 
 
 class BGRL(PretrainModule):
@@ -61,7 +61,6 @@ class BGRL(PretrainModule):
 
     @torch.no_grad()
     def pictures(self, batch: GraphBatch) -> dict[str, Tensor]:
-        """Rows of original, first view, second view: (B, 3, C, H, W) between 0 and 1 (see `drawn`)."""
-        batch = replace(batch, nodes=torch.arange(batch.num_nodes, device=batch.features.device))
-        views = [augmentation(batch, self.generator) for augmentation in self.augmentations]
-        return {"views: original, first, second": torch.stack([drawn(batch), *(drawn(batch, view) for view in views)], 1)}
+        """Rows of original, first view, second view: (B, 3, C, H, W) between 0 and 1 (see `drawn_changes`)."""
+        changes = [partial(augmentation, generator=self.generator) for augmentation in self.augmentations]
+        return {"views: original, first, second": drawn_changes(batch, changes)}

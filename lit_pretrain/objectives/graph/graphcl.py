@@ -1,6 +1,6 @@
 """Two altered copies of a graph find each other. Legend: B examples, D width."""
 
-from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from lit_pretrain.losses.nt_xent import nt_xent
 from lit_pretrain.nn.head.projection import Projection
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, GraphBatch, Losses, Term
-from lit_pretrain.types.graph_picture import drawn
+from lit_pretrain.types.graph_picture import drawn_changes
 
 
 class GraphCL(PretrainModule):
@@ -58,7 +58,6 @@ class GraphCL(PretrainModule):
 
     @torch.no_grad()
     def pictures(self, batch: GraphBatch) -> dict[str, Tensor]:
-        """Rows of original, first view, second view: (B, 3, C, H, W) between 0 and 1 (see `drawn`)."""
-        batch = replace(batch, nodes=torch.arange(batch.num_nodes, device=batch.features.device))
-        views = [augmentation(batch, self.generator) for augmentation in self.augmentations]
-        return {"views: original, first, second": torch.stack([drawn(batch), *(drawn(batch, view) for view in views)], 1)}
+        """Rows of original, first view, second view: (B, 3, C, H, W) between 0 and 1 (see `drawn_changes`)."""
+        changes = [partial(augmentation, generator=self.generator) for augmentation in self.augmentations]
+        return {"views: original, first, second": drawn_changes(batch, changes)}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lit_pretrain.corruptions.random_units import RandomUnits
 from lit_pretrain.objectives.base import PretrainModule
 from lit_pretrain.types import Encoder, GraphBatch, Losses, Term
-from lit_pretrain.types.graph_picture import drawn
+from lit_pretrain.types.graph_picture import drawn_prediction
 
 
 class GraphMAE(PretrainModule):
@@ -79,7 +79,7 @@ class GraphMAE(PretrainModule):
 
     @torch.no_grad()
     def pictures(self, batch: GraphBatch) -> dict[str, Tensor]:
-        """Rows of hidden nodes, prediction in their place, original: (B, 3, C, H, W) between 0 and 1 (see `drawn`).
+        """Hidden nodes, prediction in their place, original: (B, 3, C, H, W) between 0 and 1 (see `drawn_prediction`).
 
         The loss does not see how long predictions are, so they are drawn as long as what was hidden.
         """
@@ -87,8 +87,5 @@ class GraphMAE(PretrainModule):
         hidden = self.masking(graph.layout, self.generator)
         targets, predicted = self.targets(graph), self.predict(graph, hidden).float()
         told = functional.normalize(predicted, dim=1) * targets.norm(dim=1, keepdim=True)
-        nodes = torch.arange(batch.num_nodes, device=told.device)
         shown = replace(batch, features=targets, edge_features=None)
-        filled = replace(shown, features=told.where(hidden[:, None], targets), nodes=nodes)
-        panels = drawn(shown, hidden=hidden), drawn(shown, filled), drawn(shown)
-        return {"features: hidden, predicted, original": torch.stack(panels, 1)}
+        return {"features: hidden, predicted, original": drawn_prediction(shown, hidden, told)}
