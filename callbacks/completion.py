@@ -5,8 +5,7 @@ from typing import Any, Literal
 import lightning as L
 
 from lit_pretrain.callbacks.attention import uncompiled
-from lit_pretrain.callbacks.features import together
-from lit_pretrain.callbacks.given_data import given_data
+from lit_pretrain.callbacks.features import given_data, together
 from lit_pretrain.callbacks.measurement import Measurement
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import spec

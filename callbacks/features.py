@@ -32,7 +32,6 @@ class LabelledView:
         if limit < 1:
             raise ValueError(f"limit={limit}: a probe needs at least one example")
         self.data, self.limit, self.layer = data, limit, layer
-        self._ready = False
 
     def describe(self, trainer: L.Trainer) -> dict[str, Any]:
         return {"data": spec(self._data(trainer)), "limit": self.limit, "layer": self.layer or "pooled"}
@@ -65,7 +64,7 @@ class LabelledView:
         return data
 
     def _gather(self, trainer: L.Trainer, pl_module: L.LightningModule, split: str) -> tuple[Tensor, Tensor]:
-        data = self._downloaded(trainer)
+        data = opened(trainer, self._data(trainer))
         shares = together(trainer, lambda: self._share(trainer, pl_module, data, split))
         features, labels, index = (torch.cat(column) for column in zip(*shares, strict=True))
         if trainer.world_size > 1:
@@ -75,25 +74,6 @@ class LabelledView:
         if not len(labels):
             raise ValueError(f"{type(data).__name__} has no labelled examples in split {split!r}")
         return features.to(pl_module.device), labels.to(pl_module.device)
-
-    def _downloaded(self, trainer: L.Trainer) -> DataModule:
-        """The data, which the first rank downloads before the others read them. All ranks must call it."""
-        data = self._data(trainer)
-        own = data is not trainer.datamodule and not self._ready
-        together(trainer, lambda: self._download(trainer, data) if own else None)
-        return data
-
-    def _download(self, trainer: L.Trainer, data: DataModule) -> None:
-        if isinstance(trainer.datamodule, DataModule):
-            data.adopt(trainer.datamodule)
-        if trainer.local_rank == 0:
-            data.prepare_data()
-
-    def _open(self, trainer: L.Trainer, data: DataModule) -> None:
-        if data is not trainer.datamodule and not self._ready:
-            data.trainer = trainer
-            data.setup("fit")
-            self._ready = True
 
     def _share(
         self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str
@@ -113,7 +93,6 @@ class LabelledView:
         self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str, layers: bool
     ) -> Iterator[tuple[Batch, Encoded]]:
         """The batches of this rank's loader, on the module's device, and what the encoder makes of them."""
-        self._open(trainer, data)
         for batch in data.loader(split, shuffle=False, labelled=True, limit=self.limit):
             if batch.index is None and trainer.world_size > 1:
                 raise ValueError(f"{type(data).__name__} must number its samples (`index`) to be probed on many ranks")
@@ -121,6 +100,42 @@ class LabelledView:
             with trainer.precision_plugin.forward_context():
                 encoded = pl_module.encode(batch, layers=layers)
             yield batch, encoded
+
+
+def given_data(trainer: L.Trainer, given: DataModule | None) -> DataModule:
+    """What an observer was given, `opened`, or else the run's data. All ranks must call it.
+
+    Raises:
+        ValueError: there is neither.
+    """
+    data = given or trainer.datamodule
+    if not isinstance(data, DataModule):
+        raise ValueError("this observer reads examples: give it `data`, or train on a datamodule of lit_pretrain")
+    return opened(trainer, data)
+
+
+def opened(trainer: L.Trainer, data: DataModule) -> DataModule:
+    """The data in the form of the run's, downloaded by the first rank before the others read them, and set up once.
+
+    All ranks must call it.
+    """
+    if data is trainer.datamodule or data.trainer is trainer:
+        return data
+    together(trainer, lambda: _download(trainer, data))
+    data.trainer = trainer
+    try:
+        together(trainer, lambda: data.setup("fit"))
+    except Exception:
+        data.trainer = None  # it is not ready, and will be asked again
+        raise
+    return data
+
+
+def _download(trainer: L.Trainer, data: DataModule) -> None:
+    if isinstance(trainer.datamodule, DataModule):
+        data.adopt(trainer.datamodule)
+    if trainer.local_rank == 0:
+        data.prepare_data()
 
 
 def together(trainer: L.Trainer, work: Callable[[], Any]) -> list[Any]:

@@ -9,8 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from lit_pretrain.callbacks.features import together
-from lit_pretrain.callbacks.given_data import given_data
+from lit_pretrain.callbacks.features import given_data, together
 from lit_pretrain.callbacks.measurement import Measurement
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import spec

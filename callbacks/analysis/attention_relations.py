@@ -12,8 +12,7 @@ from torch import Tensor
 
 from lit_pretrain.callbacks.attention import Weights, of_examples, uncompiled
 from lit_pretrain.callbacks.canvas import grids
-from lit_pretrain.callbacks.features import together
-from lit_pretrain.callbacks.given_data import given_data
+from lit_pretrain.callbacks.features import given_data, together
 from lit_pretrain.callbacks.measurement import Measurement
 from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule

@@ -12,7 +12,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from lit_pretrain.callbacks.features import LabelledView, together
+from lit_pretrain.callbacks.features import LabelledView, opened, together
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.types import Batch, Encoded, Layout
 
@@ -60,7 +60,7 @@ class LabelledLayers(LabelledView):
         Raises:
             ValueError: the split is empty; raised on all ranks, so that none waits for another.
         """
-        data = self._downloaded(trainer)
+        data = opened(trainer, self._data(trainer))
         shares = [share for share in together(trainer, lambda: self._columns(trainer, pl_module, data, split)) if share]
         if not shares:
             raise ValueError(f"{type(data).__name__} has no examples in split {split!r}")

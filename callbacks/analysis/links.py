@@ -6,7 +6,7 @@ import lightning as L
 import numpy as np
 from scipy.sparse import csr_array
 
-from lit_pretrain.callbacks.features import LabelledView, together
+from lit_pretrain.callbacks.features import LabelledView, opened, together
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.types import Batch, GraphBatch
 from lit_pretrain.types.graph_parts import adjacency, parts
@@ -37,15 +37,14 @@ class Links(LabelledView):
         Raises:
             ValueError: examples have no links, or there is no graph; raised on all ranks, so that none waits for another.
         """
-        data = self._downloaded(trainer)
-        found = [matrix for share in together(trainer, lambda: self._read(trainer, data, split)) for matrix in share]
+        data = opened(trainer, self._data(trainer))
+        found = [matrix for share in together(trainer, lambda: self._read(data, split)) for matrix in share]
         if not found:
             raise ValueError(f"{type(data).__name__} has no graph in split {split!r}, or none of its ego nets has at most"
                              f" max_nodes={self.max_nodes} nodes")  # fmt: skip
         return found
 
-    def _read(self, trainer: L.Trainer, data: DataModule, split: str) -> list[csr_array]:
-        self._open(trainer, data)
+    def _read(self, data: DataModule, split: str) -> list[csr_array]:
         batches = data.loader(split, shuffle=False, limit=self.limit)
         every = (matrix for batch in batches for matrix in matrices(batch, self.hops))
         return [matrix for matrix in every if matrix.shape[0] <= self.max_nodes]

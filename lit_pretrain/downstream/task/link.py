@@ -5,12 +5,12 @@ from typing import Any, Self
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics import Metric, MetricCollection
+from torchmetrics import MetricCollection
 from torchmetrics.classification import BinaryAUROC, BinaryAveragePrecision
-from torchmetrics.utilities.data import dim_zero_cat
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream.task.base import Task
+from lit_pretrain.downstream.task.gathered import Gathered
 from lit_pretrain.types import Batch, Encoded, Encoder, Layout, Term
 
 
@@ -72,28 +72,14 @@ class Link(Task):
         self.metrics.update(predictions.detach().float(), batch.pair_labels)
 
 
-class _Hits(Metric):
+class _Hits(Gathered):
     """See `Link`."""
-
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
-
-    scores: list[Tensor]
-    labels: list[Tensor]
 
     def __init__(self, count: int):
         super().__init__()
         self.count = count
-        self.add_state("scores", [], dist_reduce_fx="cat")
-        self.add_state("labels", [], dist_reduce_fx="cat")
 
-    def update(self, scores: Tensor, labels: Tensor) -> None:
-        self.scores.append(scores)
-        self.labels.append(labels)
-
-    def compute(self) -> Tensor:
-        scores, labels = dim_zero_cat(self.scores), dim_zero_cat(self.labels)
+    def measured(self, scores: Tensor, labels: Tensor) -> Tensor:
         apart = scores[labels == 0]
         if len(apart) < self.count:
             return torch.ones((), device=scores.device)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import Metric, MetricCollection
+from torchmetrics import MetricCollection
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
-from torchmetrics.utilities.data import dim_zero_cat
 
+from lit_pretrain.downstream.task.gathered import Gathered
 from lit_pretrain.downstream.task.numbers import Numbers
 from lit_pretrain.types import Batch, Encoded, Term
 
@@ -53,28 +53,14 @@ class MultiLabel(Numbers):
         self.metrics.update(predictions.detach().float(), labels.long().where(known, -1))
 
 
-class _Macro(Metric):
+class _Macro(Gathered):
     """The mean of a measure of rankings over the columns that have both answers; NaN if none has."""
-
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
-
-    scores: list[Tensor]
-    answers: list[Tensor]
 
     def __init__(self, measure: Callable[..., Tensor]):
         super().__init__()
         self.measure = measure
-        self.add_state("scores", [], dist_reduce_fx="cat")
-        self.add_state("answers", [], dist_reduce_fx="cat")
 
-    def update(self, scores: Tensor, answers: Tensor) -> None:
-        self.scores.append(scores)
-        self.answers.append(answers)
-
-    def compute(self) -> Tensor:
-        scores, answers = dim_zero_cat(self.scores), dim_zero_cat(self.answers)
+    def measured(self, scores: Tensor, answers: Tensor) -> Tensor:
         both = (answers == 0).any(0) & (answers == 1).any(0)
         found = [self.measure(scores[:, t], answers[:, t], ignore_index=-1) for t in both.nonzero()[:, 0].tolist()]
         return torch.stack(found).mean() if found else scores.new_tensor(torch.nan)

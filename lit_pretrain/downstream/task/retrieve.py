@@ -4,13 +4,13 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric, MetricCollection
-from torchmetrics.utilities.data import dim_zero_cat
+from torchmetrics import MetricCollection
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream.task.base import Task
+from lit_pretrain.downstream.task.gathered import Gathered
 from lit_pretrain.losses.info_nce import info_nce
-from lit_pretrain.probes.ranking import ranks_of_own
+from lit_pretrain.probes.ranking import rank_scores, ranks_of_own
 from lit_pretrain.types import Batch, Encoded, Encoder, Layout, Term
 
 
@@ -92,29 +92,19 @@ class Retrieve(Task):
         return predictions.chunk(2)
 
 
-class _Ranking(Metric):
+class _Ranking(Gathered):
     """See `Retrieve`; K = None: the mean reciprocal rank."""
-
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
-
-    queries: list[Tensor]
-    answers: list[Tensor]
 
     def __init__(self, k: int | None, centre: bool):
         super().__init__()
         self.k, self.centre = k, centre
-        self.add_state("queries", [], dist_reduce_fx="cat")
-        self.add_state("answers", [], dist_reduce_fx="cat")
-
-    def update(self, queries: Tensor, answers: Tensor) -> None:
-        self.queries.append(queries)
-        self.answers.append(answers)
 
     def compute(self) -> Tensor:
-        if not len(self.queries):
+        if not len(self.first):
             raise ValueError("no example of the split has both sides, so that nothing can be found")
-        sides = [dim_zero_cat(vectors) for vectors in (self.queries, self.answers)]
-        ranks = ranks_of_own(*(side - side.mean(0) if self.centre else side for side in sides))
-        return (ranks.double().reciprocal() if self.k is None else (ranks <= self.k).double()).mean().float()
+        return super().compute()
+
+    def measured(self, queries: Tensor, answers: Tensor) -> Tensor:
+        ranks = ranks_of_own(*(side - side.mean(0) if self.centre else side for side in (queries, answers)))
+        scores = dict(rank_scores(ranks, () if self.k is None else (self.k,)))
+        return torch.tensor(scores["mrr" if self.k is None else f"recall_at_{self.k}"], device=queries.device)
