@@ -1,12 +1,9 @@
 """Two processes probe what one does, and a failure on one of them stops neither."""
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
+from two_ranks import run_two_ranks
 
 from lit_pretrain.callbacks.linear_probe import LinearProbe
 
@@ -51,20 +48,7 @@ os._exit(0)  # gloo's threads sometimes abort at a regular exit
 
 def test_two_ranks_probe_as_one(tmp_path, fit, digits):
     out = tmp_path / "out.pt"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    script = RANK.format(tests=str(Path(__file__).parent), folder=str(tmp_path), out=str(out))
-    common = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-                           "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1"}  # fmt: skip
-    ranks = [subprocess.Popen([sys.executable, "-c", script], env=common | {"RANK": str(r), "LOCAL_RANK": str(r)},
-                              stderr=subprocess.PIPE) for r in range(2)]  # fmt: skip
-    try:
-        errors = [rank.communicate(timeout=60)[1].decode()[-2000:] for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()  # where one waits for the other
-    assert [rank.returncode for rank in ranks] == [0, 0], errors
+    errors = run_two_ranks("-c", RANK.format(tests=str(Path(__file__).parent), folder=str(tmp_path), out=str(out)))
     steps, shared, broken = torch.load(out)
     assert steps == 2 and broken == []
     assert "broken failed at step 0 and pretraining goes on: rank 1: this disk is full" in errors[0]

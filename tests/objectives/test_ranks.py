@@ -1,12 +1,10 @@
 """Two ranks with different numbers of targets take the step that one process with all of them takes."""
 
-import os
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import torch
+from two_ranks import run_two_ranks
 
 RANK = """
 import os, sys, torch, lightning as L
@@ -39,16 +37,7 @@ def test_global_normalisation_under_accumulation_and_data_parallelism(tmp_path):
     from test_base import Rows, fit, module
 
     out = tmp_path / "out.pt"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    script = RANK.format(tests=str(Path(__file__).parent), out=str(out))
-    common = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-                           "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1"}  # fmt: skip
-    ranks = [subprocess.Popen([sys.executable, "-c", script], env=common | {"RANK": str(r), "LOCAL_RANK": str(r)},
-                              stderr=subprocess.PIPE) for r in range(2)]  # fmt: skip
-    errors = [rank.communicate(timeout=120)[1].decode()[-2000:] for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0], errors
+    run_two_ranks("-c", RANK.format(tests=str(Path(__file__).parent), out=str(out)))
 
     x = torch.randn(10, 4, generator=torch.Generator().manual_seed(1))
     whole = module()

@@ -4,8 +4,6 @@ Draws are replaced by rules that know a graph and nothing of the batch around it
 """
 
 import os
-import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +15,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
+from two_ranks import run_two_ranks
 
 from lit_pretrain.corruptions.graph.base import GraphCorruption
 from lit_pretrain.corruptions.graph.restart_walks import RestartWalks
@@ -179,9 +178,10 @@ def without_draws(patch: Callable[[object, str, Callable], None]) -> None:
     patch(F, "gumbel_softmax", lambda logits, hard: logits.softmax(-1))
 
 
-def main(place: int, out: str) -> None:
+def main(out: str) -> None:
     """One rank."""
-    dist.init_process_group("gloo", rank=place, world_size=2)
+    dist.init_process_group("gloo")
+    place = dist.get_rank()
     batches = {name: some(graphs(name), [range(FIRST), range(FIRST, 5)][place]) for name in CASES}
     without_draws(setattr)
     found = {name: step(name, batch) for name, batch in batches.items()}
@@ -195,14 +195,7 @@ def main(place: int, out: str) -> None:
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory) -> dict[str, dict[str, Tensor]]:
     out = tmp_path_factory.mktemp("ranks") / "out.pt"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    env = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    processes = [subprocess.Popen([sys.executable, __file__, str(place), str(out)], env=env, stderr=subprocess.PIPE)
-                 for place in range(2)]  # fmt: skip
-    errors = [process.communicate(timeout=300)[1].decode()[-2000:] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], errors
+    run_two_ranks(__file__, str(out))
     return torch.load(out)
 
 
@@ -232,4 +225,4 @@ def test_every_objective_is_here():
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(sys.argv[1])
