@@ -18,12 +18,13 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_pretrain.callbacks.checkpoint import Checkpoint
+from lit_pretrain.callbacks.instability_guard import Diverged
 from lit_pretrain.config.compose import compose
 from lit_pretrain.config.defaults import know_parts
 from lit_pretrain.config.mistake import Mistake, one_line
 from lit_pretrain.config.run_folder import CONFIG, refuse_another, run_folder
 from lit_pretrain.config.schema import Argument, Group, Schema, signature
-from lit_pretrain.io.checkpoint import latest
+from lit_pretrain.io.checkpoint import latest, step_of
 from lit_pretrain.optim.recipe import Optim
 from lit_pretrain.strategies.compile import compile_blocks
 
@@ -119,7 +120,7 @@ class Run(LightningCLI):
         if self.resumed_from is None and (self.kept or not fit):
             found = latest(self.folder)
             self.resumed_from = None if found is None else str(found)
-        if self.kept and self.resumed_from and 0 < (config["trainer"]["max_steps"] or -1) <= _step(self.resumed_from):
+        if self.kept and self.resumed_from and 0 < (config["trainer"]["max_steps"] or -1) <= step_of(self.resumed_from):
             _say(f"{self.folder} is finished ({self.resumed_from}); raise --trainer.max_steps to go on,"
                  " or start anew with --fresh true")  # fmt: skip
             raise SystemExit(0)
@@ -138,7 +139,7 @@ class Run(LightningCLI):
         kwargs["default_root_dir"] = str(self.folder)
         if self.kept:
             if given["logger"] in (None, True):
-                start = _step(self.resumed_from) if self.resumed_from else 0
+                start = step_of(self.resumed_from) if self.resumed_from else 0
                 # CSVLogger deletes what it finds, so a resumed run writes beside the rows it goes on from.
                 kwargs["logger"] = [
                     TensorBoardLogger(self.folder, name="", version="tensorboard"),
@@ -178,7 +179,7 @@ class Run(LightningCLI):
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
-    """Compose, check and run a command; the exit code."""
+    """Compose, check and run a command; the exit code: 0, 3 after it diverged, 143 after SIGTERM."""
     _be_quiet()
     know_parts()
     torch.set_float32_matmul_precision("high")
@@ -193,6 +194,9 @@ def run(verb: str, arguments: Sequence[str]) -> int:
         if isinstance(error, ValueError) and not _is_ours(error):
             raise
         raise Mistake(one_line(str(error))) from error
+    except Diverged as end:
+        print(f"lit-pretrain: {end}", file=sys.stderr)
+        return 3
     return 143 if cli.trainer.received_sigterm else 0  # Lightning ends a terminated run as if it were finished
 
 
@@ -215,12 +219,6 @@ def _raised_in(error: BaseException) -> str:
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _step(checkpoint: str) -> int:
-    """The optimiser step in a checkpoint's name; 0 for names that are not ours."""
-    digits = Path(checkpoint).stem.rpartition("-")[2]
-    return int(digits) if digits.isdigit() else 0
 
 
 @rank_zero_only

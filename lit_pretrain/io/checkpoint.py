@@ -65,6 +65,12 @@ def checkpoints(run_dir: str | Path) -> list[Path]:
     return sorted((Path(run_dir) / "checkpoints").glob(f"step-*{SUFFIX}"))
 
 
+def step_of(path: str | Path) -> int:
+    """The optimiser step in a checkpoint's name; 0 for names that are not ours."""
+    digits = Path(path).stem.rpartition("-")[2]
+    return int(digits) if digits.isdigit() else 0
+
+
 def latest(run_dir: str | Path) -> Path | None:
     """The newest whole checkpoint of a run; damaged newer ones are named in a warning. None: there is none."""
     for path in reversed(checkpoints(run_dir)):
@@ -110,13 +116,13 @@ def load(path: str | Path, *, trusted: Iterable[str] = ()) -> LightningModule:
 
 
 def load_encoder(path: str | Path, *, trusted: Iterable[str] = ()) -> Encoder:
-    """Only the encoder, which is what transfers; the class of the objective need not be importable."""
+    """Only the encoder, merged, which is what transfers; the class of the objective need not be importable."""
     trust(trusted)
     checkpoint = read(path)
     encoder = build(checkpoint[KEY]["encoder"])
     weights = {k.removeprefix("encoder."): v for k, v in checkpoint["state_dict"].items() if k.startswith("encoder.")}
     _load_strictly(encoder, weights, path)
-    return encoder.eval()
+    return encoder.merged().eval()
 
 
 def load_data(path: str | Path, *, trusted: Iterable[str] = ()) -> Any:

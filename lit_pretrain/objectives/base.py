@@ -28,9 +28,11 @@ class PretrainModule(Part, L.LightningModule):
     Attributes:
         encoder: the part that transfers.
         optim: how it is optimised; assign another recipe, or configure it under `optim:` on the command line.
+        step_is_skipped: set by a guard between the backward pass and the optimiser: this step changes nothing.
     """
 
     encoder: Encoder
+    step_is_skipped = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +89,7 @@ class PretrainModule(Part, L.LightningModule):
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Divide by the targets of the whole window. Exact where all terms count the same targets; where they count
         different ones, the first term is exact and the others keep their ratio to it in the first micro-batch."""
-        if self.trainer.accumulate_grad_batches == 1:
+        if self.trainer.accumulate_grad_batches == 1 or self.step_is_skipped:
             return
         first = next(iter(self._counts))
         factor = self._reference[first].clamp(min=1) / self._counts[first].clamp(min=1)
@@ -95,8 +97,10 @@ class PretrainModule(Part, L.LightningModule):
         torch._foreach_mul_(gradients, factor)
 
     def optimizer_step(self, *args, **kwargs) -> None:
+        self.step_is_skipped = False
         super().optimizer_step(*args, **kwargs)
-        self.after_step()
+        if not self.step_is_skipped:
+            self.after_step()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._seed("validation", batch_idx, 0)

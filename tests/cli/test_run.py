@@ -107,3 +107,11 @@ def test_answers_without_torch(line):
     assert done.returncode == 0, done.stderr
     # The promise of the command line; it takes a tenth of this.
     assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 2.0
+
+
+def test_a_diverged_run_ends_with_a_line_and_a_code_of_its_own(command, here):
+    guard = "--trainer.callbacks+=lit_pretrain.callbacks.instability_guard.InstabilityGuard --trainer.callbacks.patience 3"
+    code, _, err = command(BASE + f"--run_dir r --model.scale 1e300 --trainer.max_steps 9 {guard}")
+    assert code == 3, err
+    assert "3 skipped steps in a row by step 2: the run has diverged" in err and "r/logbook.jsonl" in err
+    assert len((here / "r/logbook.jsonl").read_text().splitlines()) == 3
