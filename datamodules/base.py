@@ -74,7 +74,9 @@ class DataModule(Recorded, L.LightningDataModule):
         raise ValueError(f"{type(self).__name__} cuts no examples, so it reads no endings")
 
     def train_dataloader(self) -> ResumableLoader:
-        return self.loader("train", shuffle=True)
+        loader = self.loader("train", shuffle=True)
+        loader.trainer = self.trainer
+        return loader
 
     def val_dataloader(self) -> ResumableLoader:
         return self.loader("validation", shuffle=False)

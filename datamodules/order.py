@@ -5,19 +5,19 @@ import numpy as np
 WINDOW = 100  # batches whose examples are sorted together by `bucket`
 
 
-def of_rank(batches: list[list[int]], rank: int, world_size: int) -> list[list[int]]:
-    """Batch k for rank k % world_size; the longest of the last batches are halved until each rank gets equally many.
+def evenly(batches: list[list[int]], ranks: int) -> list[list[int]]:
+    """A multiple of `ranks` batches, of which batch k is for rank k % ranks: the longest of the last are halved.
 
     Only what cannot be halved is left out: the rest of fewer examples than ranks.
     """
-    whole = max(0, len(batches) // world_size - 1) * world_size
+    whole = max(0, len(batches) // ranks - 1) * ranks
     last = list(batches[whole:])
-    while len(last) % world_size:
+    while len(last) % ranks:
         longest = max(range(len(last)), key=lambda k: len(last[k]))
         if (half := len(last[longest]) // 2) == 0:
             break
         last[longest : longest + 1] = [last[longest][:half], last[longest][half:]]
-    return [*batches[:whole], *last[: len(last) // world_size * world_size]][rank::world_size]
+    return [*batches[:whole], *last[: len(last) // ranks * ranks]]
 
 
 def balanced(labels: np.ndarray, limit: int, seed: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from lit_pretrain.datamodules.graph.sampling.base import Sampling
 from lit_pretrain.datamodules.graph.sampling.whole import Whole
 from lit_pretrain.datamodules.graph.source.base import GraphSource, NodeSource, Source
 from lit_pretrain.datamodules.loader import ResumableLoader
-from lit_pretrain.datamodules.order import balanced, by_budget, of_rank
+from lit_pretrain.datamodules.order import balanced, by_budget
 from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.datamodules.unreadable import UnreadableSamples, limit_of
 from lit_pretrain.types import GraphBatch
@@ -152,10 +152,10 @@ class GraphDataModule(DataModule):
             numbers = np.random.default_rng([run_seed(), epoch]).permutation(chosen) if shuffle else chosen
             batches = cut(numbers + (epoch * len(dataset) if shuffle else 0))
             short = self.drop_last and training and len(batches) > world and filled(batches) < 0.5
-            return of_rank(batches[:-1] if short else batches, rank, world)
+            return batches[:-1] if short else batches
 
         workers = 0 if isinstance(sampling, Whole) else self.num_workers
-        return ResumableLoader(dataset, of_epoch, as_it_is, num_workers=workers)
+        return ResumableLoader(dataset, of_epoch, as_it_is, num_workers=workers, rank=rank, ranks=world)
 
     def _chosen(
         self, split: str, examples: np.ndarray, labels: np.ndarray | None, labelled: bool, limit: int | None, seed: int

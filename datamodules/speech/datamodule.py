@@ -9,7 +9,7 @@ import numpy as np
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.draws import run_seed
 from lit_pretrain.datamodules.loader import ResumableLoader
-from lit_pretrain.datamodules.order import balanced, of_rank, plan
+from lit_pretrain.datamodules.order import balanced, plan
 from lit_pretrain.datamodules.speech.decode import Decoder
 from lit_pretrain.datamodules.speech.samples import Collated, Cut, Samples
 from lit_pretrain.datamodules.speech.source.base import Recordings, Source
@@ -175,7 +175,7 @@ class SpeechDataModule(DataModule):
             ordinals = (epoch * copies + copy) * len(recordings) + numbers if shuffle else numbers
             batches = plan(planned[numbers], self.seconds_per_batch, shuffle=shuffle, bucket=self.bucket, seed=run_seed(),
                            epoch=epoch)  # fmt: skip
-            return of_rank([ordinals[batch].tolist() for batch in batches], rank, world)
+            return [ordinals[batch].tolist() for batch in batches]
 
         def attach(collated: Collated) -> SpeechBatch | None:
             batch, unreadable = collated
@@ -190,6 +190,8 @@ class SpeechDataModule(DataModule):
             _as_they_are,
             attach=attach,
             num_workers=self.num_workers,
+            rank=rank,
+            ranks=world,
         )  # fmt: skip
 
     @property

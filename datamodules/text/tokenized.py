@@ -12,7 +12,7 @@ from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.draws import run_seed
 from lit_pretrain.datamodules.files import cache_folder
 from lit_pretrain.datamodules.loader import ResumableLoader
-from lit_pretrain.datamodules.order import balanced, of_rank, plan
+from lit_pretrain.datamodules.order import balanced, plan
 from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
 from lit_pretrain.types import TextBatch, Vocabulary
@@ -144,9 +144,8 @@ class TokenizedDataModule(DataModule):
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if attached and not labelled else (0, 1)
 
         def of_epoch(epoch: int) -> list[list[int]]:
-            batches = plan(examples.lengths, self.tokens_per_batch, shuffle=shuffle, bucket=self.bucket, seed=run_seed(),
-                           epoch=epoch)  # fmt: skip
-            return of_rank(batches, rank, world)
+            return plan(examples.lengths, self.tokens_per_batch, shuffle=shuffle, bucket=self.bucket, seed=run_seed(),
+                        epoch=epoch)  # fmt: skip
 
         vocabulary = self.vocabulary
         return ResumableLoader(
@@ -156,6 +155,8 @@ class TokenizedDataModule(DataModule):
             attach=lambda batch: replace(batch, vocab=vocabulary),
             num_workers=self.num_workers,
             pin_memory=attached and torch.cuda.is_available(),
+            rank=rank,
+            ranks=world,
         )
 
     def _ready_tokenizer(self) -> Tokenizer:

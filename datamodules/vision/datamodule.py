@@ -11,7 +11,7 @@ import torch
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.draws import run_seed
 from lit_pretrain.datamodules.loader import ResumableLoader
-from lit_pretrain.datamodules.order import balanced, of_rank
+from lit_pretrain.datamodules.order import balanced
 from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.datamodules.unreadable import UnreadableSamples, limit_of
 from lit_pretrain.datamodules.vision.decode import Decoder
@@ -177,8 +177,7 @@ class VisionDataModule(DataModule):
                     raise ValueError(f"{len(order)} images of {split!r} do not fill a batch of batch_size={self.batch_size}"
                                      f" on each of {world} ranks: lower it, or set drop_last to false")  # fmt: skip
                 order = order[: whole * self.batch_size]
-            batches = [order[k : k + self.batch_size].tolist() for k in range(0, len(order), self.batch_size)]
-            return of_rank(batches, rank, world)
+            return [order[k : k + self.batch_size].tolist() for k in range(0, len(order), self.batch_size)]
 
         return ResumableLoader(
             Samples(images, Preparation(views, self.image_size, self.channels), replace_unreadable=not labelled,
@@ -188,6 +187,8 @@ class VisionDataModule(DataModule):
             attach=attach,
             num_workers=self.num_workers,
             pin_memory=self._device.type == "cuda",
+            rank=rank,
+            ranks=world,
         )  # fmt: skip
 
     @property

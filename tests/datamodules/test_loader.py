@@ -95,3 +95,60 @@ def test_cut_at_any_moment_and_resumed_equals_uncut(tmp_path, make, length):
         begun = fit(make(), Cut(step, path), **length)
         rest = fit(make(), ckpt_path=path, **length)
         assert begun[: 6 if isinstance(step, str) else step] + rest == whole, f"cut at {step}"
+
+
+def shared(rank: int, ranks: int) -> TextDataModule:
+    """The data as one of several ranks sees them."""
+    data = mapped()
+    loader = data.loader
+
+    def of_rank(*args, **kwargs):
+        found = loader(*args, **kwargs)
+        found.rank, found.ranks = rank, ranks
+        return found
+
+    data.loader = of_rank
+    return data
+
+
+def pieces(batches) -> list[str]:
+    """Each batch by its tokens, of the first epoch, sorted."""
+    return sorted(text for epoch, text in batches if epoch == 0)
+
+
+@pytest.mark.parametrize("first, then", [(2, 1), (1, 2), (2, 3), (3, 2)])
+def test_another_number_of_ranks_sees_the_rest_of_an_epoch_once(tmp_path, first, then):
+    whole = fit(mapped(), max_epochs=1)
+    begun = [fit(shared(r, first), Cut(1, tmp_path / f"{first}-{r}.ckpt"), max_epochs=2)[:1] for r in range(first)]
+    rest = [fit(shared(r, then), ckpt_path=tmp_path / f"{first}-0.ckpt", max_epochs=2) for r in range(then)]
+    tokens = [sorted(t for epoch, text in part if epoch == 0 for t in text[1:-1].split(", ")) for part in
+              (whole, [x for rank in (*begun, *rest) for x in rank])]  # batches of the end may be halved
+    assert tokens[0] == tokens[1]
+    assert len({len(rank) for rank in rest}) == 1
+    fresh = [fit(shared(r, then), max_epochs=2) for r in range(then)]
+    assert [[x for x in rank if x[0] == 1] for rank in rest] == [[x for x in rank if x[0] == 1] for rank in fresh]
+
+
+def test_a_second_change_within_an_epoch(tmp_path):
+    whole = fit(mapped(), max_epochs=1)
+    begun = [fit(shared(r, 2), Cut(1, tmp_path / f"a-{r}.ckpt"), max_epochs=1)[:1] for r in range(2)]
+    path = tmp_path / "b.ckpt"
+    then = fit(shared(0, 1), Cut(2, path), ckpt_path=tmp_path / "a-0.ckpt", max_epochs=1)[:1]
+    last = [fit(shared(r, 3), ckpt_path=path, max_epochs=1) for r in range(3)]
+    assert pieces(whole) == pieces([x for rank in (*begun, then, *last) for x in rank])
+
+
+def test_epochs_of_different_lengths_are_whole():
+    data = TextDataModule(Numbers(), Bytes(), max_length=30, tokens_per_batch=64, bucket=False)
+    lengths = {}
+    loader = data.train_dataloader
+
+    def planned():
+        found = loader()
+        lengths.update({epoch: len(found.plan(epoch)) for epoch in range(6)})
+        return found
+
+    data.train_dataloader = planned
+    seen = fit(data, max_epochs=6)
+    assert lengths[0] < max(lengths.values()), "the test has nothing to see"
+    assert {epoch: sum(e == epoch for e, _ in seen) for epoch in range(6)} == lengths

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lit_pretrain.datamodules.order import balanced, of_rank, plan
+from lit_pretrain.datamodules.order import balanced, evenly, plan
 from lit_pretrain.datamodules.text.datamodule import TextDataModule
 from lit_pretrain.datamodules.text.source.base import Document, Source
 from lit_pretrain.datamodules.text.source.files import Files
@@ -112,13 +112,13 @@ def test_ranks_share_the_epoch():
     lengths = np.random.default_rng(0).integers(5, 50, 100)
     batches = plan(lengths, 120, shuffle=True, bucket=False, seed=1, epoch=0)
     for world in (1, 2, 3, 7):
-        ranks = [of_rank(batches, rank, world) for rank in range(world)]
+        ranks = [evenly(batches, world)[rank::world] for rank in range(world)]
         assert len({len(rank) for rank in ranks}) == 1
         shared = [batch for step in zip(*ranks, strict=True) for batch in step]
         assert list(chain(*shared)) == list(chain(*batches)), "every example once, in the same order"
         assert shared[: len(batches) - 2 * world] == batches[: len(batches) - 2 * world]
-    assert [of_rank([[0, 1, 2]], rank, 3) for rank in range(3)] == [[[0]], [[1]], [[2]]]
-    assert [of_rank([[0]], rank, 2) for rank in range(2)] == [[], []]
+    assert evenly([[0, 1, 2]], 3) == [[0], [1], [2]]
+    assert evenly([[0]], 2) == []
 
 
 def test_ranks_of_a_trainer_partition_the_data(data):
