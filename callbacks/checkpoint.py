@@ -1,13 +1,18 @@
 """Saves what an exact resume needs, at boundaries of optimiser steps."""
 
+import signal
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint as LastCallback
 from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.utils._pytree import tree_map
 
+from lit_pretrain.callbacks.signals import Signals, Stopped, requeue
 from lit_pretrain.io.checkpoint import KEY, SUFFIX, checkpoints, manifest, write
 from lit_pretrain.part import Recorded, spec
 
@@ -18,41 +23,77 @@ class Checkpoint(LastCallback):  # Lightning runs these after all other callback
     Checkpoints are for resuming: none is chosen by a metric. Weights, optimiser, schedules and loops are Lightning's;
     the loader's position comes from the loader; random draws need no state, because each step seeds its own.
 
+    SIGTERM, Ctrl-C and SIGUSR1, to any rank, let the step end (and the validation that follows it), save, and end the run with
+    exit code 128 + the signal's number; after SIGUSR1 inside a SLURM job the job is requeued. A second Ctrl-C ends it at once.
+
     Args:
         every_n_steps: optimiser steps between two.
         keep: how many are kept; the older ones are deleted after the newer is safe on disk.
+        background: a copy is written while training goes on; the next checkpoint and the end of the run wait for it.
     """
 
-    def __init__(self, every_n_steps: int = 1000, keep: int = 2):
+    def __init__(self, every_n_steps: int = 1000, keep: int = 2, background: bool = False):
         if every_n_steps < 1 or keep < 1:
             raise ValueError(f"every_n_steps={every_n_steps} and keep={keep} must be at least 1")
-        self.every_n_steps, self.keep = every_n_steps, keep
-        self._saved = -1
+        self.every_n_steps, self.keep, self.background = every_n_steps, keep, background
+        self.signals = Signals()
+        self._step = self._saved = -1  # the last step that ended, and the last that was saved
         self._after_validation = False
+        self._leaving = 0  # the number of a signal
+        self._writing: Future | None = None
+
+    # ---- when -----------------------------------------------------------------------------------------------------
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._saved = trainer.global_step
+        self._step = self._saved = trainer.global_step
+        self.signals.listen()
         for stale in _folder(trainer).glob(".*.partial"):  # of a writer that was killed
             if time.time() - stale.stat().st_mtime > 60:
                 stale.unlink(missing_ok=True)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
-        # Accumulated gradients are not saved, so only steps that have just ended are.
-        if trainer.global_step == self._saved or trainer.global_step % self.every_n_steps:
+        ended, self._step = trainer.global_step != self._step, trainer.global_step
+        if not ended:  # accumulated gradients are not saved
+            return
+        self._leaving = self.signals.of_any_rank(trainer)
+        if trainer.global_step % self.every_n_steps and not self._leaving:
             return
         # A resumed run does not validate its first step again, so what validation finds must be in the file.
         self._after_validation = trainer.fit_loop.epoch_loop._should_check_val_fx(trainer.fit_loop._data_fetcher)
         if not self._after_validation:
             self._save(trainer)
+            self._leave(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._after_validation:
             self._after_validation = False
+            self._leaving = self.signals.of_any_rank(trainer)
             self._save(trainer)
+            self._leave(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.global_step != self._saved:
             self._save(trainer)
+        self._finish()
+        self.signals.stop()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self.signals.stop()
+        try:
+            self._finish()
+        except Exception as error:  # the one that ends the run is the one to be seen
+            rank_zero_warn(f"the last checkpoint was not written: {error}")
+
+    def _leave(self, trainer: L.Trainer) -> None:
+        """End the run if a signal asked for it; what it has done is in the newest checkpoint."""
+        if not self._leaving:
+            return
+        self._finish()
+        if self._leaving == signal.SIGUSR1 and trainer.is_global_zero:
+            requeue()
+        raise Stopped(self._leaving, self._saved)
+
+    # ---- what -----------------------------------------------------------------------------------------------------
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         data = trainer.datamodule
@@ -66,22 +107,32 @@ class Checkpoint(LastCallback):  # Lightning runs these after all other callback
         }
 
     def _save(self, trainer: L.Trainer) -> None:
+        self._finish()
         self._saved = trainer.global_step
         path = _folder(trainer) / f"step-{trainer.global_step:07d}{SUFFIX}"
         content = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)  # on all ranks: it may gather
-        if trainer.is_global_zero:
-            try:
-                write(content, path)
-            except OSError as error:
-                rank_zero_warn(f"checkpoint {path} was not written ({error}); training goes on, the last one is kept")
-                return
-            self._delete_old(trainer)
+        if trainer.is_global_zero and self.background:
+            copy = tree_map(lambda x: x.detach().to("cpu", copy=True) if isinstance(x, Tensor) else x, content)
+            self._writing = ThreadPoolExecutor(1).submit(self._write, copy, path)
+        elif trainer.is_global_zero:
+            self._write(content, path)
         trainer.strategy.barrier()
 
-    def _delete_old(self, trainer: L.Trainer) -> None:
-        for old in checkpoints(trainer.default_root_dir)[: -self.keep]:
+    def _write(self, content: dict[str, Any], path: Path) -> None:
+        try:
+            write(content, path)
+        except OSError as error:
+            rank_zero_warn(f"checkpoint {path} was not written ({error}); training goes on, the last one is kept")
+            return
+        for old in checkpoints(path.parents[1])[: -self.keep]:
             old.unlink(missing_ok=True)
             manifest(old).unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        """Wait for what is being written; what went wrong there is raised here."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
 
 
 def _folder(trainer: L.Trainer) -> Path:

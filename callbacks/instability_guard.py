@@ -20,7 +20,13 @@ Policy = Literal["log", "skip", "clip", "lower_rate", "roll_back"]
 
 
 class Diverged(Exception):
-    """Training cannot go on: too many steps were skipped."""
+    """Training cannot go on: too many steps were skipped.
+
+    Attributes:
+        code: of the process.
+    """
+
+    code = 3
 
 
 class InstabilityGuard(L.Callback):

@@ -19,6 +19,7 @@ from lightning.pytorch.utilities.data import sized_len
 from torch.utils.data import DataLoader, Dataset
 
 from lit_pretrain.datamodules.order import evenly
+from lit_pretrain.datamodules.worker import patient
 from lit_pretrain.types import Batch
 
 
@@ -83,6 +84,7 @@ class ResumableLoader:
             num_workers=self.num_workers,
             pin_memory=self.pin_memory,
             prefetch_factor=4 if self.num_workers else None,
+            worker_init_fn=patient,
             generator=torch.Generator(),  # the workers' base seed must not be drawn from the global generator
         )
         for batch in loader:

@@ -19,10 +19,11 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_pretrain.callbacks.checkpoint import Checkpoint
 from lit_pretrain.callbacks.instability_guard import Diverged
+from lit_pretrain.callbacks.signals import Stopped
 from lit_pretrain.config.compose import compose
 from lit_pretrain.config.defaults import know_parts
 from lit_pretrain.config.mistake import Mistake, one_line
-from lit_pretrain.config.run_folder import CONFIG, refuse_another, run_folder
+from lit_pretrain.config.run_folder import CONFIG, hold, refuse_another, release, run_folder
 from lit_pretrain.config.schema import Argument, Group, Schema, signature
 from lit_pretrain.io.checkpoint import latest, step_of
 from lit_pretrain.optim.recipe import Optim
@@ -38,7 +39,7 @@ OURS = {  # top-level keys beside Lightning's
 }
 HELP = {
     "optim": "how the module is optimised; null: its own recipe",
-    "compile": "compile the encoder block by block",
+    "compile": "compile encoder, decoder and teacher block by block",
     "run_dir": "folder of the run; the same command in the same folder resumes (default: runs/<model>-<hash>)",
     "fresh": "start anew in a numbered folder beside the old one",
 }
@@ -155,6 +156,8 @@ class Run(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def after_instantiate_classes(self) -> None:
+        if self.kept:
+            hold(self.folder)
         optim = self._get(self.config_init, "optim")
         if optim is not None:
             if not hasattr(self.model, "optim"):
@@ -179,7 +182,19 @@ class Run(LightningCLI):
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
-    """Compose, check and run a command; the exit code: 0, 3 after it diverged, 143 after SIGTERM."""
+    """Compose, check and run a command; the exit code: 0, 3 after it diverged, 128 + the number of a signal that ended it."""
+    try:
+        cli = start(verb, arguments)
+    except (Diverged, Stopped) as end:
+        print(f"lit-pretrain: {end}", file=sys.stderr)
+        return end.code
+    finally:
+        release()
+    return 143 if cli.trainer.received_sigterm else 0  # without our checkpoints Lightning ends it as if it were finished
+
+
+def start(verb: str, arguments: Sequence[str], kind: type[Run] = Run) -> Run:
+    """Compose and check a command, and construct `kind` with it."""
     _be_quiet()
     know_parts()
     torch.set_float32_matmul_precision("high")
@@ -187,17 +202,13 @@ def run(verb: str, arguments: Sequence[str]) -> int:
         sys.path.append(os.getcwd())  # at the end: a file of the user's never hides an installed package
     tree, asks = compose(verb, arguments, os.environ, root_schema(verb))
     if any(word in ("-h", "--help") or ".help" in word for word in asks):
-        Run([verb, *asks])
+        kind([verb, *asks])
     try:
-        cli = Run([verb, "--config", json.dumps(tree), *asks])  # JSON: text that looks like a number stays text
+        return kind([verb, "--config", json.dumps(tree), *asks])  # JSON: text that looks like a number stays text
     except (ValueError, MisconfigurationException) as error:
         if isinstance(error, ValueError) and not _is_ours(error):
             raise
         raise Mistake(one_line(str(error))) from error
-    except Diverged as end:
-        print(f"lit-pretrain: {end}", file=sys.stderr)
-        return 3
-    return 143 if cli.trainer.received_sigterm else 0  # Lightning ends a terminated run as if it were finished
 
 
 def _is_ours(error: ValueError) -> bool:
@@ -231,5 +242,5 @@ def _be_quiet() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in ("does not have many workers", "No seed found", "GPU available but not used", "in eval mode",
-                    "smaller than the logging interval"):  # fmt: skip
+                    "smaller than the logging interval", "callbacks used to create the checkpoint"):  # fmt: skip
         warnings.filterwarnings("ignore", f".*{message}")

@@ -1,4 +1,5 @@
-"""kill -9 in the middle of an epoch, and the same command again: nothing can be told from the uninterrupted run."""
+"""A run that is killed, or told to end, in the middle of an epoch, and the same command again: nothing can be told from the
+uninterrupted run."""
 
 import os
 import signal
@@ -50,36 +51,46 @@ def lines(folder: Path) -> dict[tuple[int, int], str]:
     return found
 
 
-@pytest.fixture
-def start(tmp_path: Path):
-    (tmp_path / "record.py").write_text(RECORD)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-
-    def start(folder: Path) -> subprocess.Popen:
-        return subprocess.Popen(command(folder), cwd=tmp_path, env=environment, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
-
-    return start
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    (home / "record.py").write_text(RECORD)
+    return home
 
 
-def test_the_same_command_again_goes_on_as_if_nothing_had_been(tmp_path, start):
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    process = start(whole)
+def start(home: Path, folder: Path) -> subprocess.Popen:
+    return subprocess.Popen(command(folder), cwd=home, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
+
+
+def finish(process: subprocess.Popen) -> None:
     output = process.communicate(timeout=240)[0].decode()
     assert process.returncode == 0, output[-3000:]
 
-    process = start(cut)
+
+@pytest.fixture(scope="module")
+def whole(home) -> Path:
+    finish(start(home, home / "whole"))
+    return home / "whole"
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGKILL, -9), (signal.SIGTERM, 143)], ids=["SIGKILL", "SIGTERM"])
+def test_the_same_command_again_goes_on_as_if_nothing_had_been(home, whole, number, code):
+    """The signal goes to the run and to its two workers, as from a scheduler."""
+    cut = home / number.name
+    process = start(home, cut)
     deadline = time.time() + 240
     while time.time() < deadline and len(checkpoints(cut)) < 2 and process.poll() is None:
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert read(cut)["global_step"] < 14, "the run was over before it could be killed"
+    os.killpg(process.pid, number)
+    output = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == code, output[-3000:]
+    step = read(cut)["global_step"]
+    assert step < 14, "the run was over before it could be ended"
+    if number == signal.SIGTERM:
+        assert f"SIGTERM: saved at step {step}" in output and len(lines(cut)) == 2 * step, "a step was lost"
 
-    process = start(cut)
-    output = process.communicate(timeout=240)[0].decode()
-    assert process.returncode == 0, output[-3000:]
-
+    finish(start(home, cut))
     assert lines(cut) == lines(whole)
     a, b = read(whole), read(cut)
     for name, weight in a["state_dict"].items():

@@ -14,6 +14,7 @@ from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.datamodules.text.datamodule import TextDataModule, collate
 from lit_pretrain.datamodules.text.source.base import Source
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
+from lit_pretrain.datamodules.worker import patient
 from lit_pretrain.types import TextBatch
 
 AT_ONCE = 64  # documents that are tokenised together
@@ -122,7 +123,7 @@ class StreamLoader:
         if self._batches is None:  # readers go on from epoch to epoch: to find their place they read from the beginning
             self.stream.cursors, self.stream.delivered = list(self.cursors), self.delivered
             self._batches = iter(DataLoader(self.stream, batch_size=None, num_workers=self.num_workers,
-                                            generator=torch.Generator()))  # fmt: skip
+                                            worker_init_fn=patient, generator=torch.Generator()))  # fmt: skip
         for _ in range(len(self) - self.done):
             worker, self.cursors[worker], batch = next(self._batches)
             self.delivered += 1

@@ -17,6 +17,7 @@ from lit_pretrain.datamodules.vision.decode import Decoder
 from lit_pretrain.datamodules.vision.samples import Collate, Collated, Decoded, Preparation, stacked
 from lit_pretrain.datamodules.vision.source.shards import Member, Members, Shards
 from lit_pretrain.datamodules.vision.views import View
+from lit_pretrain.datamodules.worker import patient
 from lit_pretrain.types import ImageBatch
 
 HOPELESS = 10  # unreadable images for each place of a batch at which a reader gives up
@@ -135,7 +136,7 @@ class StreamLoader:
         if self._batches is None:  # readers go on from epoch to epoch
             self.stream.cursors, self.stream.delivered = list(self.cursors), self.delivered
             self._batches = iter(DataLoader(self.stream, batch_size=None, num_workers=self.num_workers,
-                                            pin_memory=self.pin_memory, generator=torch.Generator()))  # fmt: skip
+                                            pin_memory=self.pin_memory, worker_init_fn=patient, generator=torch.Generator()))  # fmt: skip
         for _ in range(len(self) - self.done):
             worker, self.cursors[worker], collated = next(self._batches)
             self.delivered += 1

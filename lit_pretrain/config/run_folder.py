@@ -1,18 +1,25 @@
 """Which folder a run writes to, and whether what lies there belongs to it."""
 
+import fcntl
 import hashlib
 import json
+import os
+import socket
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
+from lightning.pytorch.utilities import rank_zero_only
 
 from lit_pretrain.config.mistake import Mistake
 
 PARTS = ("seed_everything", "model", "data", "optim", "compile", "trainer")  # what makes two runs the same
-# A run may be made longer, and these change nothing in it.
-FREE = ("max_steps", "max_epochs", "max_time", "default_root_dir", "enable_progress_bar", "enable_model_summary")
+# A run may be made longer and go on with other devices, and the rest changes nothing in it.
+FREE = ("max_steps", "max_epochs", "max_time", "default_root_dir", "enable_progress_bar", "enable_model_summary", "devices",
+        "num_nodes")  # fmt: skip
 CONFIG = "config.yaml"
+LOCK = ".lock"
+_held: list[IO[str]] = []  # by this process
 
 
 def identity(config: dict[str, Any]) -> dict[str, Any]:
@@ -48,6 +55,36 @@ def refuse_another(folder: Path, config: dict[str, Any]) -> None:
         more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
         raise Mistake(f"{folder} holds a run of another configuration: {', '.join(changes)}{more};"
                       " choose another --run_dir, or --fresh true for a new folder beside it")  # fmt: skip
+
+
+def hold(folder: Path) -> None:
+    """Keep other processes out of a folder until `release`, or until this process ends, however it ends.
+
+    Raises:
+        Mistake: another process writes this folder.
+    """
+    if rank_zero_only.rank:
+        return  # one holds it for all ranks
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = open(folder / LOCK, "a+")  # noqa: SIM115
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        owner = lock.read().strip() or "another process"
+        lock.close()
+        raise Mistake(f"{folder} is being written by {owner}: wait for it, or choose another --run_dir, or --fresh true for a"
+                      " new folder beside it") from None  # fmt: skip
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+    lock.flush()
+    _held.append(lock)
+
+
+def release() -> None:
+    """Let others into the folders that this process holds."""
+    while _held:
+        _held.pop().close()
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A run that is cut anywhere and resumed equals the uncut run bit for bit; damaged files are passed over."""
 
 import json
+import threading
 
 import lightning as L
 import numpy as np
@@ -12,7 +13,7 @@ from lit_pretrain.callbacks.checkpoint import Checkpoint
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.loader import ResumableLoader
 from lit_pretrain.encoders.bert import BERT
-from lit_pretrain.io.checkpoint import checkpoints, fault, latest, load, load_encoder, manifest
+from lit_pretrain.io.checkpoint import checkpoints, fault, latest, load, load_encoder, manifest, read, write
 from lit_pretrain.nn.head.tied import TransformHead
 from lit_pretrain.objectives.text.mlm import MLM
 from lit_pretrain.optim.recipe import AdamW
@@ -65,13 +66,14 @@ class Recorder(L.Callback):
             raise KeyboardInterrupt
 
 
-def run(folder, stop_at=None, resume=None, num_workers=2, max_steps=11):
+def run(folder, stop_at=None, resume=None, num_workers=2, max_steps=11, background=False, callbacks=()):
     torch.manual_seed(1 if resume else 0)  # a resumed process starts from another state
     model = MLM(BERT(40, 16, 2, 2, dropout=0.1, max_length=16), TransformHead(16, 40))
     model.optim = AdamW(1e-2)
     recorder = Recorder(stop_at)
     trainer = L.Trainer(default_root_dir=folder, max_steps=max_steps, accumulate_grad_batches=2, accelerator="cpu",
-                        callbacks=[recorder, Checkpoint(every_n_steps=2, keep=2)], logger=False,
+                        callbacks=[recorder, *callbacks, Checkpoint(every_n_steps=2, keep=2, background=background)],
+                        logger=False,
                         enable_checkpointing=True, enable_progress_bar=False, enable_model_summary=False,
                         limit_val_batches=0, gradient_clip_val=1.0)  # fmt: skip
     try:
@@ -139,6 +141,50 @@ def test_a_failed_write_keeps_the_last_and_goes_on(tmp_path, monkeypatch):
     assert len(calls) == 2 and len(recorder.seen) == 8
 
 
+def test_in_the_background_the_copy_is_of_its_step(tmp_path, whole, monkeypatch):
+    """Training goes on while the file is written, and the file holds what was there when the writing began."""
+    at_once, begun, go = [], threading.Event(), threading.Event()
+
+    def slow(content, path):
+        begun.set()
+        assert go.wait(30)
+        write(content, path)
+
+    monkeypatch.setattr("lit_pretrain.callbacks.checkpoint.write", slow)
+
+    class Watch(L.Callback):
+        def on_train_batch_end(self, trainer, pl_module, *args):
+            if trainer.global_step == 3 and not go.is_set():
+                assert begun.is_set() and latest(tmp_path) is None
+                go.set()
+
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            if trainer.global_step == 2 and not at_once:
+                at_once.append({k: v.clone() for k, v in pl_module.state_dict().items()})
+
+    run(tmp_path, stop_at=7, background=True, callbacks=[Watch()])
+    content = read(checkpoints(tmp_path)[0])
+    assert content["global_step"] == 2 and all(torch.equal(content["state_dict"][k], v) for k, v in at_once[0].items())
+    model, _ = run(tmp_path, resume=latest(tmp_path), background=True)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), whole[0].parameters(), strict=True))
+
+
+def test_what_fails_in_the_background_is_raised_at_the_next_save(tmp_path, monkeypatch):
+    def broken(content, path):
+        raise RuntimeError("no such format")
+
+    monkeypatch.setattr("lit_pretrain.callbacks.checkpoint.write", broken)
+    seen = []
+
+    class Watch(L.Callback):
+        def on_train_batch_end(self, trainer, *args):
+            seen.append(trainer.global_step)
+
+    with pytest.raises(RuntimeError, match="no such format"):
+        run(tmp_path, max_steps=8, background=True, callbacks=[Watch()])
+    assert max(seen) == 4 and latest(tmp_path) is None
+
+
 def test_only_the_newest_are_kept(tmp_path):
     run(tmp_path, max_steps=8)
     assert [p.name for p in checkpoints(tmp_path)] == ["step-0000006.ckpt", "step-0000008.ckpt"]
@@ -151,8 +197,6 @@ def test_strange_weights_are_listed(tmp_path):
     content = torch.load(path, weights_only=True)
     del content["state_dict"]["encoder.embedding.table.weight"]
     content["state_dict"]["other"] = torch.zeros(1)
-    from lit_pretrain.io.checkpoint import write
-
     write(content, path)
     with pytest.raises(ValueError, match=r"missing \['encoder.embedding.table.weight'\]; unexpected \['other'\]"):
         load(path)

@@ -1,6 +1,7 @@
 """A run and its folder: written, resumed, finished, refused, started anew."""
 
 import csv
+import fcntl
 import resource
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+from lit_pretrain.config.run_folder import LOCK
 from lit_pretrain.io.checkpoint import latest, read
 
 BASE = "fit --config c.yaml --trust user_file "
@@ -44,6 +46,21 @@ def test_refuses_the_folder_of_another_run(command, here):
     assert "--run_dir" in err and "--fresh true" in err
 
 
+def test_two_processes_do_not_write_one_folder(command, here):
+    assert command(BASE + "--run_dir r")[0] == 0
+    with open(here / "r" / LOCK, "a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        code, _, err = command(BASE + "--run_dir r --trainer.max_steps 5")
+        assert code == 2 and "r is being written by process" in err and "--fresh true" in err
+        assert read(here / "r")["global_step"] == 2
+    assert command(BASE + "--run_dir r --trainer.max_steps 5")[0] == 0, "a lock ends with its process"
+
+
+def test_other_devices_are_the_same_run(command, here):
+    assert command(BASE + "--run_dir r --trainer.devices 1")[0] == 0
+    assert command(BASE + "--run_dir r --trainer.devices auto --trainer.max_steps 3")[0] == 0
+
+
 def test_saved_configuration_makes_the_same_run(command, here):
     assert command(BASE + "--run_dir r --data.dim 3 --optim SGD --optim.lr 0.5")[0] == 0
     saved = yaml.safe_load((here / "r/config.yaml").read_text())
@@ -69,7 +86,7 @@ def test_writes_predictions(command, here):
 
 def test_no_logger_and_no_checkpoint_on_request(command, here):
     assert command(BASE + "--run_dir r --trainer.logger false --trainer.enable_checkpointing false")[0] == 0
-    assert sorted(p.name for p in (here / "r").iterdir()) == ["config.yaml"]
+    assert sorted(p.name for p in (here / "r").iterdir() if p.name != LOCK) == ["config.yaml"]
 
 
 def test_fast_dev_run_leaves_nothing(command, here):
