@@ -23,8 +23,9 @@ class Checkpoint(LastCallback):  # Lightning runs these after all other callback
     Checkpoints are for resuming: none is chosen by a metric. Weights, optimiser, schedules and loops are Lightning's;
     the loader's position comes from the loader; random draws need no state, because each step seeds its own.
 
-    SIGTERM, Ctrl-C and SIGUSR1, to any rank, let the step end (and the validation that follows it), save, and end the run with
-    exit code 128 + the signal's number; after SIGUSR1 inside a SLURM job the job is requeued. A second Ctrl-C ends it at once.
+    SIGTERM, Ctrl-C and SIGUSR1, to any rank, let the step end (and the validation that follows it), save, and end the run
+    with exit code 128 + the signal's number; after SIGUSR1 inside a SLURM job the job is requeued. A second Ctrl-C ends it
+    at once.
 
     Args:
         every_n_steps: optimiser steps between two.

@@ -11,8 +11,8 @@ GRACE = 60.0  # seconds in which the main process ends its step and saves
 def patient(worker: int) -> None:
     """Outlive the main process's last step, which needs batches; the `worker_init_fn` of loaders.
 
-    After the first SIGTERM, which a scheduler sends to all, the worker ends within `GRACE` seconds; the second one, by which the
-    main process ends its children, ends it at once. Ctrl-C and SIGUSR1 are for the main process alone.
+    After the first SIGTERM, which a scheduler sends to all, the worker ends within `GRACE` seconds; the second one, by which
+    the main process ends its children, ends it at once. Ctrl-C and SIGUSR1 are for the main process alone.
     """
     signal.signal(signal.SIGTERM, _leave_later)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -182,7 +182,7 @@ class Run(LightningCLI):
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
-    """Compose, check and run a command; the exit code: 0, 3 after it diverged, 128 + the number of a signal that ended it."""
+    """Compose, check and run a command; the exit code: 0, 3 after it diverged, 128 + a signal's number."""
     try:
         cli = start(verb, arguments)
     except (Diverged, Stopped) as end:

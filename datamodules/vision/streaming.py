@@ -136,7 +136,8 @@ class StreamLoader:
         if self._batches is None:  # readers go on from epoch to epoch
             self.stream.cursors, self.stream.delivered = list(self.cursors), self.delivered
             self._batches = iter(DataLoader(self.stream, batch_size=None, num_workers=self.num_workers,
-                                            pin_memory=self.pin_memory, worker_init_fn=patient, generator=torch.Generator()))  # fmt: skip
+                                            pin_memory=self.pin_memory, worker_init_fn=patient,
+                                            generator=torch.Generator()))  # fmt: skip
         for _ in range(len(self) - self.done):
             worker, self.cursors[worker], collated = next(self._batches)
             self.delivered += 1

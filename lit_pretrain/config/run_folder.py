@@ -73,8 +73,8 @@ def hold(folder: Path) -> None:
         lock.seek(0)
         owner = lock.read().strip() or "another process"
         lock.close()
-        raise Mistake(f"{folder} is being written by {owner}: wait for it, or choose another --run_dir, or --fresh true for a"
-                      " new folder beside it") from None  # fmt: skip
+        raise Mistake(f"{folder} is being written by {owner}: wait for it, or choose another --run_dir, or --fresh true for"
+                      " a new folder beside it") from None  # fmt: skip
     lock.truncate(0)
     lock.write(f"process {os.getpid()} on {socket.gethostname()}")
     lock.flush()
