@@ -15,10 +15,15 @@ def patchify(images: Tensor, side: int) -> Tensor:
     return x.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
 
 
-def unpatchify(patches: Tensor, side: int, grid: tuple[int, int]) -> Tensor:
-    """The inverse of `patchify`, for a grid of (rows, columns)."""
-    x = patches.unflatten(2, (side, side, -1)).unflatten(1, grid)  # (B, rows, columns, P, P, C)
+def unpatchify(patches: Tensor, side: int | tuple[int, int], grid: tuple[int, int]) -> Tensor:
+    """The inverse of `patchify`, for a grid of (rows, columns); of patches that are no squares, both sides are given."""
+    x = patches.unflatten(2, (*sides(side), -1)).unflatten(1, grid)  # (B, rows, columns, P, P, C)
     return x.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+
+
+def sides(side: int | tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of a patch."""
+    return (side, side) if isinstance(side, int) else side
 
 
 def moments(patches: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,9 +13,14 @@ GREY = 0.35
 GOLDEN = 0.6180339887498949  # its multiples spread over the circle of hues, however many there are
 
 
-def drawn(features: Tensor, layout: Layout) -> Tensor:
-    """(U, F) -> (B, 1, F, T): one column a unit, the first feature at the bottom; NaN after the end of an example."""
-    columns = torch.nn.utils.rnn.pad_sequence(list(features.float().split(layout.lengths)), True, torch.nan)  # (B, T, F)
+def drawn(features: Tensor, layout: Layout, stack: int = 1) -> Tensor:
+    """(U, F) -> (B, 1, F / S, T S): one column a frame, its first feature at the bottom; NaN after the end of an example.
+
+    Args:
+        stack: S, frames that lie one after the other in the features of a unit.
+    """
+    examples = [x.unflatten(1, (stack, -1)).flatten(0, 1) for x in features.float().split(layout.lengths)]
+    columns = torch.nn.utils.rnn.pad_sequence(examples, True, torch.nan)  # (B, T S, F / S)
     return columns.mT.flip(1)[:, None]
 
 

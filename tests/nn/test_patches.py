@@ -23,6 +23,16 @@ def test_patches_of_images_that_are_no_squares():
             assert torch.equal(patches[1, 3 * row + column], cut.permute(1, 2, 0).flatten())
 
 
+def test_patches_that_are_no_squares():
+    patches = torch.randn(2, 6, 2 * 3 * 5)  # of 2 x 3 pixels of 5 channels
+    images = unpatchify(patches, (2, 3), (3, 2))
+    assert images.shape == (2, 5, 6, 6)
+    for row in range(3):
+        for column in range(2):
+            cut = images[1, :, 2 * row : 2 * row + 2, 3 * column : 3 * column + 3]
+            assert torch.equal(patches[1, 2 * row + column], cut.permute(1, 2, 0).flatten())
+
+
 def test_moments():
     patches = torch.randn(2, 6, 48) * 3 + 1
     mean, std = moments(patches)

@@ -14,6 +14,13 @@ def test_features_stand_upwards():
     assert picture[0, 0, :, 2].isnan().all() and not picture[0, 0, :, :2].isnan().any()
 
 
+def test_frames_of_a_unit_stand_side_by_side():
+    frames = torch.arange(20.0).view(10, 2)
+    stacked = drawn(frames.view(5, 4), Layout((2, 3)), stack=2)
+    expected = drawn(frames, Layout((4, 6)))
+    torch.testing.assert_close(stacked, expected, equal_nan=True)
+
+
 def test_equal_numbers_have_equal_colours():
     picture = bands(torch.tensor([3, 4, 3, -1, 5]), Layout((3, 2)))
     first, other, again = picture[0].unbind(2)

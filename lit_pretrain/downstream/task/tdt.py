@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from lit_pretrain.downstream.decoding.tdt import tdt_greedy
+from lit_pretrain.downstream.decoding.tdt import tdt_beam, tdt_greedy
 from lit_pretrain.downstream.decoding.transducer import Labels
 from lit_pretrain.downstream.task.frames import frames, padded
 from lit_pretrain.downstream.task.joint import Joint, Prediction
@@ -17,7 +17,7 @@ from lit_pretrain.types import Batch, Encoded, Term, UnitBatch
 
 
 class TDT(SequenceTask):
-    """A label or blank, and how many units it covers, given the labels before it (arXiv 2304.06795); decoded greedily.
+    """A label or blank, and how many units it covers, given the labels before it (arXiv 2304.06795).
 
     The units that a symbol covers are skipped: the metric `frames_visited` is the share of units that decoding looks at.
 
@@ -29,6 +29,8 @@ class TDT(SequenceTask):
         hidden: H of the prediction and the joint network.
         prediction: "lstm" remembers all labels, "stateless" the last.
         dropout: of the units.
+        beam: hypotheses kept where labels are decoded, in validation, test and prediction; 1: the likeliest symbols. Where
+            there are many, some hypothesis visits nearly every unit.
     """
 
     def __init__(
@@ -40,9 +42,12 @@ class TDT(SequenceTask):
         hidden: int = 256,
         prediction: Prediction = "lstm",
         dropout: float = 0.1,
+        beam: int = 1,
     ):
         super().__init__(num_classes)
-        self.durations, self.sigma = tuple(durations), sigma
+        if beam < 1:
+            raise ValueError(f"beam={beam}: keep at least one hypothesis")
+        self.durations, self.sigma, self.beam = tuple(durations), sigma, beam
         self.dropout = nn.Dropout(dropout)
         self.joint = Joint(dim, num_classes, num_classes + 1 + len(self.durations), hidden, prediction)
         self.metrics.add_metrics({"frames_visited": MeanMetric()})
@@ -52,8 +57,7 @@ class TDT(SequenceTask):
         return UnitBatch(self.joint.frame(self.dropout(found.units)), found.layout)  # (U, D) -> (U, H)
 
     def loss(self, predictions: UnitBatch, batch: Batch) -> Term:
-        scores = self._split(self.joint(padded(predictions), batch.target))  # (B, T, L + 1, V + 1) and (B, T, L + 1, K)
-        symbols, lengths = (x.float().log_softmax(-1) for x in scores)  # softmax in fp32
+        symbols, lengths = self._log_probs(self.joint(padded(predictions), batch.target))  # (B, T, L + 1, V + 1 and K)
         costs = tdt_loss(symbols, lengths, batch.target, predictions.layout.lengths, self.blank, self.durations, self.sigma)
         return self._term(costs, costs != torch.inf, batch.target)
 
@@ -68,14 +72,19 @@ class TDT(SequenceTask):
 
     def _search(self, predictions: UnitBatch) -> list[tuple[Labels, int]]:
         """The labels of each example, and the units visited."""
-        return [
-            tdt_greedy(units, self.joint.predictor(), self._scores, self.blank, self.durations)
-            for units in predictions.units.split(predictions.layout.lengths)
-        ]
+        return [self._labels(units) for units in predictions.units.split(predictions.layout.lengths)]
 
-    def _scores(self, frame: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        return self._split(self.joint.score(frame, state))
+    def _labels(self, units: Tensor) -> tuple[Labels, int]:
+        predict, joint = self.joint.predictor(), self._joint
+        if self.beam == 1:
+            return tdt_greedy(units, predict, joint, self.blank, self.durations)
+        found, visited = tdt_beam(units, predict, joint, self.blank, self.durations, self.beam)
+        return (found[0].labels if found else ()), visited
 
-    def _split(self, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """(..., V + 1 + K) -> scores of symbols and of durations."""
-        return scores.split((self.num_classes + 1, len(self.durations)), dim=-1)
+    def _joint(self, frame: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        return self._log_probs(self.joint.score(frame, state))
+
+    def _log_probs(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """(..., V + 1 + K) -> (..., V + 1) of symbols and (..., K) of durations; softmax in fp32."""
+        symbols, lengths = scores.float().split((self.num_classes + 1, len(self.durations)), dim=-1)
+        return symbols.log_softmax(-1), lengths.log_softmax(-1)

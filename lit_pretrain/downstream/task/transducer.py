@@ -1,9 +1,9 @@
 """The transducer as a task. Legend: U units, B examples, T frames of the longest, L labels, D, H widths, V classes."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from lit_pretrain.downstream.decoding.transducer import Labels, transducer_greedy
+from lit_pretrain.downstream.decoding.transducer import Labels, transducer_beam, transducer_greedy
 from lit_pretrain.downstream.task.frames import frames, padded
 from lit_pretrain.downstream.task.joint import Joint, Prediction
 from lit_pretrain.downstream.task.sequence import SequenceTask
@@ -12,7 +12,7 @@ from lit_pretrain.types import Batch, Encoded, Term, UnitBatch
 
 
 class Transducer(SequenceTask):
-    """A label or blank at every unit, given the labels before it (arXiv 1211.3711); decoded greedily.
+    """A label or blank at every unit, given the labels before it (arXiv 1211.3711).
 
     The loss takes memory for B T (L + 1) (H + V) numbers.
 
@@ -24,6 +24,7 @@ class Transducer(SequenceTask):
         hidden: H of the prediction and the joint network.
         prediction: "lstm" remembers all labels, "stateless" the last.
         dropout: of the units.
+        beam: hypotheses kept where labels are decoded, in validation, test and prediction; 1: the likeliest symbols.
     """
 
     def __init__(
@@ -35,9 +36,12 @@ class Transducer(SequenceTask):
         hidden: int = 256,
         prediction: Prediction = "lstm",
         dropout: float = 0.1,
+        beam: int = 1,
     ):
         super().__init__(num_classes)
-        self.topology, self.reduction = topology, reduction
+        if beam < 1:
+            raise ValueError(f"beam={beam}: keep at least one hypothesis")
+        self.topology, self.reduction, self.beam = topology, reduction, beam
         self.dropout = nn.Dropout(dropout)
         self.joint = Joint(dim, num_classes, num_classes + 1, hidden, prediction)
 
@@ -52,7 +56,13 @@ class Transducer(SequenceTask):
         return self._term(costs, costs != torch.inf, batch.target)
 
     def decode(self, predictions: UnitBatch) -> list[Labels]:
-        return [
-            transducer_greedy(units, self.joint.predictor(), self.joint.score, self.blank, self.topology)
-            for units in predictions.units.split(predictions.layout.lengths)
-        ]
+        return [self._search(units) for units in predictions.units.split(predictions.layout.lengths)]
+
+    def _search(self, units: Tensor) -> Labels:
+        predict = self.joint.predictor()
+        if self.beam == 1:
+            return transducer_greedy(units, predict, self.joint.score, self.blank, self.topology)
+        return transducer_beam(units, predict, self._log_probs, self.blank, self.topology, self.beam)[0].labels
+
+    def _log_probs(self, frame: Tensor, state: Tensor) -> Tensor:
+        return self.joint.score(frame, state).float().log_softmax(-1)  # softmax in fp32

@@ -19,11 +19,13 @@ class FrontEnd(Embedding):
 
     Attributes:
         feature_dim: F.
+        stack: frames that lie one after the other in the features of a unit.
         hop: samples of the signal from one unit to the next.
         sample_rate: of the signals that it is made for; those of another rate are refused.
     """
 
     feature_dim: int
+    stack: int = 1
     hop: int
     sample_rate: int
 

@@ -1,6 +1,7 @@
 """Patches of a log-mel spectrogram as units (Audio-MAE, arXiv 2207.06405).
 
-Legend: B recordings, T frames of the longest spectrogram, M mel bands, P side of a patch, U patches of all recordings.
+Legend: B recordings, T frames of the longest spectrogram, M mel bands, P frames and Q bands of a patch, U patches of all
+recordings.
 """
 
 import torch
@@ -10,11 +11,12 @@ from torch import Tensor, nn
 from lit_pretrain.nn.embedding.front_end import FrontEnd
 from lit_pretrain.nn.embedding.log_mel import log_mel
 from lit_pretrain.nn.embedding.windows import Windows
+from lit_pretrain.nn.patches import sides
 from lit_pretrain.types import Batch, Layout, SpeechBatch, UnitBatch
 
 
 class LogMelPatches(FrontEnd):
-    """A linear map of each P x P patch, row by row: rows of the grid are steps in time, columns bands of mels.
+    """A linear map of each P x Q patch, row by row: rows of the grid are steps in time, columns bands of mels.
 
     Recordings of more than T frames are cut at their end; shorter ones have fewer rows, where the published code pads them
     to T, so that nothing is spent on silence that no one recorded. Each spectrogram gets mean 0 and variance 1, and zeros
@@ -24,8 +26,9 @@ class LogMelPatches(FrontEnd):
         dim: D, width of the network.
         frames: T at most, a multiple of P.
         sample_rate: samples a second.
-        mels: M, a multiple of P.
-        patch_size: P.
+        mels: M, a multiple of Q.
+        patch_size: P and Q, or one number for both. With all bands in a patch (Q = M), patches are stretches of time, which
+            suit speech better than squares do (SSAST, arXiv 2110.09784).
         window: seconds that a frame looks at.
         hop: seconds from one frame to the next.
         eps: what is added to the energies before the logarithm.
@@ -37,26 +40,27 @@ class LogMelPatches(FrontEnd):
         frames: int = 1024,
         sample_rate: int = 16000,
         mels: int = 128,
-        patch_size: int = 16,
+        patch_size: int | tuple[int, int] = 16,
         window: float = 0.025,
         hop: float = 0.010,
         eps: float = 1e-6,
     ):
         super().__init__()
-        if frames % patch_size or mels % patch_size:
+        high, wide = sides(patch_size)
+        if frames % high or mels % wide:
             raise ValueError(f"frames={frames} and mels={mels} must be multiples of patch_size={patch_size}")
-        self.dim, self.patch_size, self.frames, self.mels = dim, patch_size, frames, mels
-        self.grid = (frames // patch_size, mels // patch_size)
+        self.dim, self.patch, self.frames, self.mels = dim, (high, wide), frames, mels
+        self.grid = (frames // high, mels // wide)
         self.windows, self.sample_rate, self.eps = Windows(sample_rate, window, hop), sample_rate, eps
-        self.feature_dim, self.hop = patch_size**2, self.windows.step * patch_size  # from one row of patches to the next
-        self.linear = nn.Linear(patch_size**2, dim)
+        self.feature_dim, self.hop = high * wide, self.windows.step * high  # from one row of patches to the next
+        self.linear = nn.Linear(high * wide, dim)
 
     def layout(self, inputs: Batch) -> Layout:
         if isinstance(inputs, UnitBatch):
             return inputs.layout
         rows, columns = self.grid
         frames = self.windows.layout(inputs).lengths
-        lengths = tuple(min(rows, -(-n // self.patch_size)) * columns for n in frames)
+        lengths = tuple(min(rows, -(-n // self.patch[0])) * columns for n in frames)
         return Layout(lengths, inputs.waveforms.device, grid=self.grid)
 
     def features(self, inputs: SpeechBatch) -> UnitBatch:
@@ -68,14 +72,14 @@ class LogMelPatches(FrontEnd):
         return self.linear(features.to(self.linear.weight.dtype))
 
     def patches(self, inputs: SpeechBatch) -> Tensor:
-        """(U, P * P) float32: the normalised log-mels of each patch, frame by frame.
+        """(U, P * Q) float32: the normalised log-mels of each patch, frame by frame.
 
         Raises:
             ValueError: recordings of another sample rate, or shorter than one frame.
         """
-        p = self.patch_size
-        spectrograms = self.spectrograms(inputs).unflatten(2, (-1, p)).unflatten(1, (-1, p))  # (B, T / P, P, M / P, P)
-        patches = spectrograms.transpose(2, 3).flatten(3).flatten(1, 2)  # (B, N, P P)
+        high, wide = self.patch
+        spectrograms = self.spectrograms(inputs).unflatten(2, (-1, wide)).unflatten(1, (-1, high))  # (B, T / P, P, M / Q, Q)
+        patches = spectrograms.transpose(2, 3).flatten(3).flatten(1, 2)  # (B, N, P Q)
         return torch.cat([x[:n] for x, n in zip(patches, self.layout(inputs).lengths, strict=True)])
 
     def spectrograms(self, inputs: SpeechBatch) -> Tensor:

@@ -4,6 +4,7 @@ Legend: B recordings, S samples of the longest, U latent frames of all recording
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -149,6 +150,17 @@ class FunCodec(PretrainModule):
         codes = torch.cat(self.codes(batch))
         found = {"original": list(batch.waveforms.split(batch.lengths))}
         return found | {f"stages_{n}": self._decoded(codes[:, :n], batch) for n in range(1, codes.shape[1] + 1)}
+
+    @torch.no_grad()
+    def pictures(self, batch: SpeechBatch) -> dict[str, Tensor]:
+        """Rows of spectrograms between 0 and 1, of the recording and of what is left with 1, 2, 4, ... and all stages:
+        (B, K, 1, H, W)."""
+        sounds = self.sounds(batch)
+        last = len(sounds) - 1
+        stages = [2**i for i in range(last.bit_length()) if 2**i < last] + [last]
+        shown = [sounds["original"], *(sounds[f"stages_{n}"] for n in stages)]
+        panels = [replace(batch, waveforms=torch.cat(waveforms)).preview() for waveforms in shown]
+        return {f"spectrograms: recorded, from {', '.join(map(str, stages))} stages": torch.cat(panels, 1)}
 
     @torch.no_grad()
     def after_step(self) -> None:

@@ -67,8 +67,9 @@ class TERA(PretrainModule):
 
     @torch.no_grad()
     def pictures(self, batch: SpeechBatch) -> dict[str, Tensor]:
-        """Rows of altered, restored and clean features: (B, 3, 1, F, T) between 0 and 1."""
+        """Rows of altered, restored and clean features, a column a frame: (B, 3, 1, bands, frames) between 0 and 1."""
         clean, altered, predicted = self.restore(batch)
-        rows = torch.stack([drawn(x, clean.layout) for x in (altered, predicted, clean.units)], 1)
-        low, high = clean.units.aminmax()
+        stack = self.encoder.embedding.stack
+        rows = torch.stack([drawn(x, clean.layout, stack) for x in (altered, predicted, clean.units)], 1)
+        low, high = clean.units.float().quantile(clean.units.new_tensor([0.01, 0.99]))  # a click would leave all else grey
         return {"frames: altered, restored, clean": ((rows - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)}

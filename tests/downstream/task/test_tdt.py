@@ -1,9 +1,12 @@
 """The token-and-duration transducer learns what units spell, and skips most of them."""
 
+from itertools import product
+
 import pytest
 import torch
 
 from lit_pretrain.downstream.task.tdt import TDT
+from lit_pretrain.losses.tdt import tdt_loss
 from lit_pretrain.types import Encoded, Layout, Ragged, UnitBatch
 
 CLASSES, DIM = 4, 24
@@ -40,6 +43,24 @@ def test_visits_are_counted_over_all_units():
         task.update(task(encoded), encoded, batch)
     assert float(task.metrics["frames_visited"].compute()) == pytest.approx((3 + 1 + 1) / 12)
     assert float(task.metrics["error_rate"].compute()) == 1
+
+
+@torch.no_grad()
+def test_a_wide_beam_finds_the_likeliest_labels():
+    torch.manual_seed(2)
+    task, layout = TDT(DIM, 2, (1, 2), hidden=8, beam=40).eval(), Layout((4,) * 8)
+    task.joint.out.weight.mul_(5)  # so that labels differ in their probability
+    predictions = task(Encoded(torch.empty(8, DIM), torch.randn(32, DIM), layout))
+    all_labels = [labels for n in range(4) for labels in product(range(2), repeat=n)]  # before the blank that ends
+    target = Ragged(torch.tensor([x for labels in all_labels for x in labels]), tuple(map(len, all_labels)))
+    best = []
+    for units in predictions.units.split(layout.lengths):
+        scores = task.joint(units.expand(len(all_labels), -1, -1), target)
+        symbols, lengths = (x.log_softmax(-1) for x in scores.split((3, 2), -1))
+        best.append(all_labels[tdt_loss(symbols, lengths, target, (4,) * len(all_labels), task.blank, (1, 2)).argmin()])
+    assert task.decode(predictions) == best
+    task.beam = 1
+    assert task.decode(predictions) != best, "the likeliest symbols are not always the likeliest labels"
 
 
 def test_wrong_durations_are_named(hard, gradients):

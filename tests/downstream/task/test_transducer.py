@@ -1,11 +1,14 @@
 """The transducer learns what units spell, and decodes with the states it was trained with."""
 
+from itertools import product
+
 import pytest
 import torch
 
 from lit_pretrain.downstream.task.joint import Joint
 from lit_pretrain.downstream.task.transducer import Transducer
-from lit_pretrain.types import Layout, Ragged, UnitBatch
+from lit_pretrain.losses.transducer import transducer_loss
+from lit_pretrain.types import Encoded, Layout, Ragged, UnitBatch
 
 CLASSES, DIM = 4, 24
 
@@ -15,6 +18,7 @@ CLASSES, DIM = 4, 24
     {"topology": "rna"},
     {"topology": "ctc", "prediction": "stateless"},
     {"reduction": "viterbi"},
+    {"beam": 3},
 ])  # fmt: skip
 def test_learns(learn, options):
     torch.manual_seed(0)
@@ -57,6 +61,27 @@ def test_what_the_last_label_was_is_all_that_a_stateless_network_knows():
         assert empty.shape == (8,) and torch.equal(first, third) == same
 
 
-def test_wrong_networks_are_named():
-    with pytest.raises(ValueError, match="prediction='gru'"):
-        Transducer(DIM, CLASSES, prediction="gru")
+@torch.no_grad()
+@pytest.mark.parametrize("topology", ["rna", "ctc"])
+def test_a_wide_beam_finds_the_likeliest_labels(topology):
+    torch.manual_seed(2)
+    task, layout = Transducer(DIM, 2, topology, hidden=8, beam=40).eval(), Layout((3,) * 8)
+    task.joint.out.weight.mul_(5)  # so that labels differ in their probability
+    predictions = task(Encoded(torch.empty(8, DIM), torch.randn(24, DIM), layout))
+    all_labels = [labels for n in range(4) for labels in product(range(2), repeat=n)]  # a label a frame at most
+    best = []
+    for units in predictions.units.split(layout.lengths):
+        target = Ragged(torch.tensor([x for labels in all_labels for x in labels]), tuple(map(len, all_labels)))
+        scores = task.joint(units.expand(len(all_labels), -1, -1), target).log_softmax(-1)
+        costs = transducer_loss(scores, target, (3,) * len(all_labels), task.blank, topology)
+        best.append(all_labels[costs.argmin()])
+    found = task.decode(predictions)
+    assert found == best
+    task.beam = 1
+    assert task.decode(predictions) != best, "the likeliest symbols are not always the likeliest labels"
+
+
+@pytest.mark.parametrize(("options", "problem"), [({"prediction": "gru"}, "prediction='gru'"), ({"beam": 0}, "beam=0")])
+def test_mistakes(options, problem):
+    with pytest.raises(ValueError, match=problem):
+        Transducer(DIM, CLASSES, **options)

@@ -34,6 +34,15 @@ def test_patches_lie_row_by_row_in_time(batch: SpeechBatch) -> None:
             torch.testing.assert_close(row, own[t] if t < len(own) else torch.zeros(M), atol=1e-3, rtol=1e-3)
 
 
+def test_stretches_of_time(batch: SpeechBatch) -> None:
+    embedding = LogMelPatches(5, T, RATE, mels=M, patch_size=(2, M))
+    found, whole = embedding.features(batch), embedding.spectrograms(batch)
+    assert found.layout.lengths == (5, 8, 8) and found.layout.grid == (8, 1)
+    assert (embedding.feature_dim, embedding.hop) == (2 * M, 160)
+    for own, spectrogram in zip(found.units.split(found.layout.lengths), whole, strict=True):
+        assert torch.equal(own.view(-1, M), spectrogram[: 2 * len(own)])
+
+
 @torch.no_grad()
 def test_units_and_their_grid(batch: SpeechBatch) -> None:
     embedding = patches()

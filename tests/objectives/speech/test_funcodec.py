@@ -151,6 +151,14 @@ def test_codes_and_back() -> None:
     assert (whole[1, 207:] == 0).all()
 
 
+def test_pictures_are_spectrograms_of_the_sounds() -> None:
+    model, batch = waveform_codec()[0].eval(), tones()
+    ((title, panels),) = model.pictures(batch).items()
+    assert title == "spectrograms: recorded, from 1, 2, 3 stages"
+    for panel, waveforms in zip(panels.unbind(1), model.sounds(batch).values(), strict=True):
+        torch.testing.assert_close(panel, SpeechBatch(torch.cat(waveforms), batch.lengths, RATE).preview()[:, 0])
+
+
 def test_bitrates() -> None:
     model = codec()
     for n in (1, 2, 3):
