@@ -5,7 +5,7 @@ Legend: B examples, L units of each, H heads, E width of a head, h x w grid of t
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import lightning as L
@@ -106,6 +106,18 @@ def of_examples(kept: Sequence[Tensor], layout: Layout) -> list[Tensor]:
         raise ValueError("this block computes no scaled_dot_product_attention of each unit to all of its example: its heads"
                          " cannot be looked into")  # fmt: skip
     return [w[:, :n, :n] for w, n in zip(found, lengths, strict=True)]
+
+
+def of_layers(pl_module: L.LightningModule, batch: Batch) -> tuple[Layout, list[list[Tensor]]]:
+    """Where the units of a batch stand, and of each block the weights (H, L, L) of each example.
+
+    Raises:
+        ValueError: see `of_examples`.
+    """
+    with ExitStack() as stack:
+        seen = [stack.enter_context(Weights(block)) for block in pl_module.encoder.blocks]
+        layout = pl_module.encode(batch).layout
+    return layout, [of_examples(block.kept, layout) for block in seen]
 
 
 @contextmanager

@@ -77,6 +77,7 @@ def scatters(found: Map) -> NDArray[np.uint8]:
     palette = matplotlib.colormaps["tab10"].colors
     present, counts = found.labels.unique(return_counts=True)
     order = present[counts.argsort(descending=True, stable=True)].tolist()
+    order = sorted(order[: len(palette)]) + order[len(palette) :]  # the legend in the order of the labels
     for axes, (title, places) in zip(figure.subplots(1, len(found.views)), found.views.items(), strict=True):
         axes.set_title(title, color=soft)
         axes.set_axis_off()
@@ -90,31 +91,43 @@ def scatters(found: Map) -> NDArray[np.uint8]:
     return np.asarray(ink.buffer_rgba()).copy()
 
 
-def profiles(panels: Mapping[str, Mapping[str, Sequence[float]]], places: Sequence[str]) -> NDArray[np.uint8]:
-    """Curves from 0 to 1 over named places, in panels side by side, as (rows, columns, 4) bytes on a transparent ground.
+def profiles(
+    panels: Mapping[str, Mapping[str, Sequence[float]]], places: Sequence[str], shares: bool = True
+) -> NDArray[np.uint8]:
+    """Curves over named places, in panels side by side, as (rows, columns, 4) bytes on a transparent ground.
 
     Args:
         panels: title -> name of a curve -> one value for each place. The first of several curves is dashed and grey.
         places: in their order, such as the layers of an encoder.
+        shares: all values lie from 0 to 1; False: each panel has a range of its own.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     soft, strong = "#808890", "#1f77b4"
-    width, height = 0.5 + 3.4 * len(panels), 3.6
+    columns = min(4, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    width, height = 0.5 + 3.4 * columns, 0.9 + 2.7 * rows + 0.5 * (rows - 1)
     figure = Figure(figsize=(width, height), dpi=80, facecolor="none")
     ink = FigureCanvasAgg(figure)
     # Margins in inches: a layout that is found by drawing takes longer than all the rest.
-    figure.subplots_adjust(0.5 / width, 0.9 / height, 1 - 0.1 / width, 1 - 0.3 / height, wspace=0.06)
-    every = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, (title, curves) in zip(every, panels.items(), strict=True):
-        axes.set(facecolor="none", ylim=(-0.03, 1.03))
+    left, gaps = (0.5 if shares else 0.7), {"wspace": 0.06 if shares else 0.27, "hspace": 0.25}
+    figure.subplots_adjust(left / width, 0.9 / height, 1 - 0.1 / width, 1 - 0.3 / height, **gaps)
+    every = figure.subplots(rows, columns, sharey=shares, squeeze=False).ravel()
+    named = range(0, len(places), math.ceil(len(places) / 13))
+    for axes in every[len(panels) :]:
+        axes.set_axis_off()
+    for i, (axes, (title, curves)) in enumerate(zip(every, panels.items(), strict=False)):
+        axes.set_facecolor("none")
+        if shares:
+            axes.set_ylim(-0.03, 1.03)
         axes.set_title(title, color=soft, fontsize=11)
-        for i, (name, values) in enumerate(curves.items()):
-            before = i == 0 and len(curves) > 1
+        for j, (name, values) in enumerate(curves.items()):
+            before = j == 0 and len(curves) > 1
             axes.plot(values, "o--" if before else "o-", color=soft if before else strong, markersize=4, label=name)
-        named = range(0, len(places), math.ceil(len(places) / 13))
-        axes.set_xticks(named, [places[i] for i in named], rotation=45, ha="right", rotation_mode="anchor")
+        lowest = i + columns >= len(panels)
+        labels = [places[n] for n in named] if lowest else []
+        axes.set_xticks(named, labels or [""] * len(named), rotation=45, ha="right", rotation_mode="anchor")
         axes.tick_params(colors=soft)
         axes.spines[:].set_color(soft)
     every[0].legend(labelcolor=soft, frameon=False)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lit_pretrain.callbacks.observer import Observer
+from lit_pretrain.probes.geometry import effective_rank, mean_cosine, rankme, uniformity
 from lit_pretrain.types import Batch
 
 
@@ -17,8 +18,8 @@ class Collapse(Observer):
     """Spread and rank of the current batch's pooled features, and the norm of the gradient before clipping.
 
     `collapse/std` is the standard deviation over examples, averaged over the D features; 0: all examples are alike.
-    `collapse/effective_rank` is exp(entropy of the normalised singular values) of the centred features (Roy and
-    Vetterli, 2007), at most min(B - 1, D); low: the features lie in few directions.
+    `collapse/effective_rank`, `collapse/rankme`, `collapse/uniformity` and `collapse/mean_cosine`: see `probes.geometry`.
+    Ranks are at most B, so those of batches of different sizes do not compare. `Geometry` measures all layers.
     `collapse/gradient_norm` is the norm over all parameters.
 
     Args:
@@ -47,16 +48,9 @@ class Collapse(Observer):
         with self.observing(pl_module):
             with trainer.precision_plugin.forward_context():
                 pooled = pl_module.encode(batch).pooled
-            values = {"std": float(pooled.float().std(0, correction=0).mean()),
-                      "effective_rank": effective_rank(pooled), "gradient_norm": float(self._norm)}  # fmt: skip
+            values = {"std": float(pooled.float().std(0, correction=0).mean()), "gradient_norm": float(self._norm),
+                      "effective_rank": effective_rank(pooled), "rankme": rankme(pooled)}  # fmt: skip
+            if len(pooled) > 1:  # a batch may hold one long example
+                values |= {"uniformity": uniformity(pooled), "mean_cosine": mean_cosine(pooled)}
         self._norm = None
         self.publish(trainer, {f"{self.name}/{k}": v for k, v in values.items()})
-
-
-def effective_rank(features: Tensor) -> float:
-    """exp(entropy of the normalised singular values) of centred features (B, D), in fp32; 0: all rows are equal."""
-    features = features.float()
-    values = torch.linalg.svdvals(features - features.mean(0))
-    if values.sum() <= 1e-6 * features.norm():
-        return 0.0
-    return float(torch.special.entr(values / values.sum()).sum().exp())

@@ -90,10 +90,16 @@ class LabelledView:
         return torch.cat(features), torch.cat(labels), torch.cat(index)
 
     def _encoded(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str, layers: bool
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        data: DataModule,
+        split: str,
+        layers: bool,
+        labelled: bool = True,
     ) -> Iterator[tuple[Batch, Encoded]]:
         """The batches of this rank's loader, on the module's device, and what the encoder makes of them."""
-        for batch in data.loader(split, shuffle=False, labelled=True, limit=self.limit):
+        for batch in data.loader(split, shuffle=False, labelled=labelled, limit=self.limit):
             if batch.index is None and trainer.world_size > 1:
                 raise ValueError(f"{type(data).__name__} must number its samples (`index`) to be probed on many ranks")
             batch = batch.to(pl_module.device)

@@ -3,16 +3,20 @@
 import re
 import time
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 
 from lit_pretrain.callbacks.observer import Observer
+from lit_pretrain.callbacks.summary import write_json
 
 
 class Measurement(Observer):
-    """Measures before the first step, every so many steps or epochs, and after the last step.
+    """Measures before the first step, every so many steps or epochs, and after the last step; and once in
+    `lit-pretrain validate`, which prints what was found in any checkpoint and writes it to `NAME-step-0001000.json`.
 
     Loss, gradients, weights and random draws are those of a run without it. The history is kept in checkpoints, apart
     from the module's weights. A subclass implements `take`, and `tell` where it has something to publish.
@@ -64,6 +68,21 @@ class Measurement(Observer):
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.measure(trainer, pl_module)
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.state.fn != TrainerFn.VALIDATING:
+            return
+        self.history, self._tried = [], None  # a measurement that stands for itself, whatever was set while it trained
+        self.measure(trainer, pl_module)
+        if self.history and trainer.is_global_zero:
+            for name, value in self.published[1].items():
+                print(f"{name} {value:.4g}")
+            file = f"{self.name}-step-{trainer.global_step:07d}.json"
+            write_json(Path(trainer.default_root_dir) / file, self.summary())
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        if trainer.state.fn == TrainerFn.VALIDATING and "loops" in checkpoint:  # Lightning would leave it at step 0
+            trainer.fit_loop.load_state_dict(checkpoint["loops"]["fit_loop"])
+
     def measure(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take, keep and tell, once a step."""
         if self._tried == trainer.global_step:
@@ -77,7 +96,7 @@ class Measurement(Observer):
             if self.on_error == "raise":
                 raise
             if not self._warned:
-                rank_zero_warn(f"{self.name} failed at step {trainer.global_step} and pretraining goes on: {error}")
+                rank_zero_warn(f"{self.name} failed at step {trainer.global_step} and the run goes on: {error}")
             self._warned = True
             return
         row = {"step": trainer.global_step, "epoch": trainer.current_epoch, **found}

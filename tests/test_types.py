@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lit_pretrain.types import Layout, Ragged, SpeechBatch, TextBatch
+from lit_pretrain.types import Layout, Ragged, SpeechBatch, TextBatch, Vocabulary
 
 
 def test_boundaries():
@@ -23,6 +23,16 @@ def test_a_batch_moves_and_keeps_its_prefix():
     batch = TextBatch(torch.arange(3), (1, 2), prefix=(1, 1), labels=torch.tensor([0, 1]))
     assert batch.to("meta").tokens.is_meta and batch.to("meta").labels.is_meta and batch.lengths == (1, 2)
     assert batch.layout.prefix == (1, 1)
+
+
+def test_what_units_stand_for():
+    special = torch.tensor([True, False, False])
+    batch = TextBatch(torch.tensor([0, 2, 1, 0]), (3, 1))
+    assert batch.symbols is batch.tokens and batch.delimiters is None, "without a vocabulary it is not known"
+    batch.vocab = Vocabulary(3, special, ~special)
+    assert batch.delimiters.tolist() == [True, False, False, True]
+    sounds = SpeechBatch(torch.zeros(4), (4,), 8000)
+    assert sounds.symbols is None and sounds.delimiters is None
 
 
 def test_numbers_are_laid_over_units():

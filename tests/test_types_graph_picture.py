@@ -71,7 +71,7 @@ def test_what_is_left_out_is_pale_what_is_new_is_orange_and_what_is_hidden_is_ba
     plain = drawn(batch)[0]
     assert pixels(plain, FAINT) == pixels(plain, NEW) == 0
     fewer = drawn(batch, batch.without_nodes(torch.arange(6) == 2))[0]
-    assert pixels(fewer, FAINT) > 50 and pixels(fewer, INK) < pixels(plain, INK)
+    assert pixels(fewer, FAINT) > 40 and pixels(fewer, INK) < pixels(plain, INK)
     cut = drawn(batch, batch.without_edges(batch.edges.index.sum(0) == 3))[0]  # between nodes 1 and 2
     assert pixels(cut, FAINT) > 5 and pixels(cut, NEW) == 0
     more = torch.cat([batch.edges.index, torch.tensor([[0, 5], [5, 0]])], 1)

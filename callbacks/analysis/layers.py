@@ -37,7 +37,7 @@ class Layers:
 
 
 class LabelledLayers(LabelledView):
-    """Labelled examples of a datamodule, as every layer represents them.
+    """Labelled examples of a datamodule, or any where there are no labels, as every layer represents them.
 
     Args:
         data, limit: see `LabelledView`.
@@ -74,8 +74,8 @@ class LabelledLayers(LabelledView):
 
     def _columns(self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str) -> Columns:
         """What this rank's loader gives, on the host."""
-        parts, seen = [], 0
-        for batch, encoded in self._encoded(trainer, pl_module, data, split, layers=True):
+        parts, seen, labelled = [], 0, bool(data.class_names or data.label_names or data.unit_names)
+        for batch, encoded in self._encoded(trainer, pl_module, data, split, layers=True, labelled=labelled):
             parts.append(self._part(batch, encoded, seen))
             seen += batch.num_examples
         return joined(parts) if parts else {}

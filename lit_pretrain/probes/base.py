@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lit_pretrain.part import Recorded
+from lit_pretrain.types import Outcomes
 
 Labelled = tuple[Tensor, Tensor]  # features (N, D) and labels (N,)
 
@@ -79,6 +80,10 @@ class Probe(Recorded):
         yield "accuracy", float((predicted == labels).double().mean())
         yield "macro_f1", macro_f1(predicted, labels)
 
+    def outcomes(self, features: Tensor, labels: Tensor) -> Outcomes | None:
+        """What each example adds to the main score; None: that is no mean over examples."""
+        return Outcomes.of_classes(self.predict(features), labels).cpu() if self.main == "accuracy" else None
+
     def protocol(self) -> dict[str, Any]:
         """All that another must know to repeat the measurement."""
         return {"probe": type(self).__name__, **self._init_args, "selected": self.selected}
@@ -118,13 +123,19 @@ def working_dtype(features: Tensor) -> torch.dtype:
 
 
 class Standardiser:
-    """(x - mean) / standard deviation, with the statistics of the training features; constant columns become 0."""
+    """(x - mean) / standard deviation, with the statistics of the training features; constant columns become 0.
+
+    Sums are of `working_dtype` whatever the features are.
+    """
 
     def __init__(self, features: Tensor):
-        self.mean = features.mean(0)
-        deviation = features.std(0, correction=0)
+        self.dtype, wide = features.dtype, working_dtype(features)
+        self.mean = features.mean(0, dtype=wide)
+        deviation = (features - self.mean.to(features.dtype)).square().mean(0, dtype=wide).sqrt()
         constant = deviation <= 1e-12 * features.abs().amax(0)
         self.inverse = torch.where(constant, 0.0, 1 / deviation.where(~constant, 1.0))
 
-    def __call__(self, features: Tensor) -> Tensor:
-        return (features.to(self.mean.dtype) - self.mean) * self.inverse
+    def __call__(self, features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """In `dtype`, or that of the training features."""
+        dtype = dtype or self.dtype
+        return (features.to(dtype) - self.mean.to(dtype)) * self.inverse.to(dtype)

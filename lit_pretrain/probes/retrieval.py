@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lit_pretrain.probes.base import Labelled, Probe, check
 from lit_pretrain.probes.ranking import similarities
+from lit_pretrain.types import Outcomes
 
 
 class RetrievalProbe(Probe):
@@ -49,6 +50,15 @@ class RetrievalProbe(Probe):
         Raises:
             ValueError: no two examples have the same label, or features are not finite.
         """
+        found, asks = self._scores(features, labels)
+        yield from zip(("map_at_r", "r_precision", "mrr"), found[asks].mean(0).tolist(), strict=True)
+
+    def outcomes(self, features: Tensor, labels: Tensor) -> Outcomes:
+        found, asks = self._scores(features, labels)
+        return Outcomes(found[:, :1].where(asks[:, None], 0.0), asks[:, None]).cpu()
+
+    def _scores(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 3) the three scores of each example, and (N,) bool whether it is a query."""
         check(features, labels)
         features = features.float() - self.mean
         _, classes, counts = labels.unique(return_inverse=True, return_counts=True)
@@ -62,8 +72,7 @@ class RetrievalProbe(Probe):
                 similarities(features, features, self.chunk), torch.arange(len(labels)).split(self.chunk), strict=True
             )
         ])  # fmt: skip
-        means = found[others > 0].mean(0)
-        yield from zip(("map_at_r", "r_precision", "mrr"), means.tolist(), strict=True)
+        return found, others > 0
 
     def _chunk(self, similar: Tensor, number: Tensor, classes: Tensor, others: Tensor) -> Tensor:
         """(Q, 3) the three scores of queries `number`; what stands in rows without others means nothing."""

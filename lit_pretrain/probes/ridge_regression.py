@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lit_pretrain.probes.base import Labelled, Probe, Standardiser, check_features, working_dtype
+from lit_pretrain.types import Outcomes
 
 
 class RidgeRegression(Probe):
@@ -66,6 +67,10 @@ class RidgeRegression(Probe):
         errors = errors[:, (~labels.isnan()).any(0)]
         yield "rmse", float(errors.square().nanmean(0).sqrt().mean())
         yield "mae", float(errors.nanmean(0).mean())
+
+    def outcomes(self, features: Tensor, labels: Tensor) -> Outcomes:
+        errors = (self.predict(features) - columns(features, labels)).square()
+        return Outcomes(errors.nan_to_num(), ~errors.isnan(), power=0.5).cpu()
 
     def _solve(self, t: int, features: Tensor, labels: Tensor, held: Labelled | None) -> tuple[Standardiser, Tensor, Tensor]:
         known = ~labels.isnan()

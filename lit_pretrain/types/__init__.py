@@ -11,10 +11,11 @@ from lit_pretrain.types.graph import Edges, GraphBatch
 from lit_pretrain.types.image import ImageBatch, Pixels, stretched
 from lit_pretrain.types.layout import Layout, Ragged
 from lit_pretrain.types.losses import Losses, Term
+from lit_pretrain.types.outcomes import Outcomes
 from lit_pretrain.types.relations import Relations
 from lit_pretrain.types.speech import SpeechBatch
 from lit_pretrain.types.text import TextBatch, Vocabulary
 
 __all__ = ["Batch", "CodeBatch", "Edges", "EgoBatch", "Encoded", "Encoder", "GraphBatch", "ImageBatch", "Kind", "Layout",
-           "Losses", "Pixels", "Ragged", "Relations", "SpeechBatch", "Term", "TextBatch", "UnitBatch", "Vocabulary",
-           "stretched"]  # fmt: skip
+           "Losses", "Outcomes", "Pixels", "Ragged", "Relations", "SpeechBatch", "Term", "TextBatch", "UnitBatch",
+           "Vocabulary", "stretched"]  # fmt: skip

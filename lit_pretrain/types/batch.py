@@ -1,5 +1,6 @@
 """What every modality's batch has. Legend: B examples, U units, D width, N numbers of all examples."""
 
+import hashlib
 from abc import abstractmethod
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Self
@@ -40,6 +41,34 @@ class Batch:
     def counterparts(self) -> tuple[Self, Self] | None:
         """Two batches of equally many examples (0 or more), of which the i-th belong together and neither holds the other:
         what asks, and what answers it. Examples without one of them are left out. None: examples have one side only."""
+        return None
+
+    def contents(self) -> list[bytes]:
+        """Of each example a hash of what is in it, without its labels and its number: equal where examples are equal."""
+        hashes = [hashlib.blake2b(digest_size=16) for _ in range(self.num_examples)]
+        known = {f.name for f in fields(Batch)}
+        for name, value in ((f.name, getattr(self, f.name)) for f in fields(self) if f.name not in known):
+            lengths = getattr(self, "lengths", ())
+            if isinstance(value, Ragged):
+                parts = value.split()
+            elif isinstance(value, Tensor) and len(value) == self.num_examples:
+                parts = value.split(1)
+            elif isinstance(value, Tensor) and len(value) == sum(lengths):
+                parts = value.split(lengths)
+            else:
+                continue
+            for found, part in zip(hashes, parts, strict=True):
+                found.update(f"{name}{tuple(part.shape)}".encode() + part.cpu().contiguous().numpy().tobytes())
+        return [found.digest() for found in hashes]
+
+    @property
+    def symbols(self) -> Tensor | None:
+        """(U,) int64 what stands at each unit, where units are symbols of an alphabet, such as the ids of a tokenizer."""
+        return None
+
+    @property
+    def delimiters(self) -> Tensor | None:
+        """(U,) bool, true at units that hold nothing of their own and part or end what does; None: it is not known."""
         return None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:

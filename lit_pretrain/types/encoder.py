@@ -74,6 +74,10 @@ class Encoder(Part):
             layers: also return every named intermediate.
         """
 
+    def merged(self) -> "Encoder":
+        """What is taken away after training: this encoder, or the one inside it, where that can compute the same."""
+        return self
+
     def layout(self, inputs: Batch) -> Layout:
         """Where the units of a batch will stand, for objectives that choose among them before they are computed."""
         raise ValueError(f"{type(self).__name__} cannot say where its units stand before it computes them, which"

@@ -166,6 +166,20 @@ class GraphBatch(Batch):
         """(U,) bool of the units -> (N,) bool of all nodes, false at those that are none."""
         return units if self.seeds is None else units.new_zeros(self.num_nodes).index_put((self.seeds,), units)
 
+    def contents(self) -> list[bytes]:
+        """Of graphs, nodes and edges; nodes and pairs of nodes of one graph are who they are, whatever they look like."""
+        if self.seeds is not None or self.pairs is not None:
+            examples = self.seeds[:, None] if self.pairs is None else self.pairs.sort(1).values
+            named = examples if self.nodes is None else self.nodes[examples]
+            return [numbers.cpu().numpy().tobytes() for numbers in named]
+        starts = self.graphs.offsets.long()
+        numbered = (self.edges.index - starts[self.graphs.example[self.edges.targets]]).T  # (E, 2), in each graph from 0
+        rows = [numbered] if self.edge_features is None else [numbered, self.edge_features]
+        counts = self.edges.offsets[starts].diff().tolist()
+        edges = zip(*(found.contiguous().cpu().split(counts) for found in rows), strict=True)
+        nodes = super().contents()
+        return [own + b"".join(part.numpy().tobytes() for part in parts) for own, parts in zip(nodes, edges, strict=True)]
+
     def preview(self) -> Tensor:
         """(B, 1, 3, H, W): each graph, or each node and what lies around it, as they are drawn; of many the first (see
         `drawn`)."""

@@ -21,7 +21,7 @@ SIDE, FINE = 192, 3  # pixels of a panel, and how much larger it is drawn, so th
 LARGEST = 32  # batch that is drawn as a whole
 ENOUGH = 10_000  # nodes for a principal component
 MOST, HOPS = 60, 2  # nodes that are shown of an example, and how far those around a node may be
-PAPER, INK, FAINT, NEW = (255, 255, 255), (70, 76, 84), (222, 225, 229), (209, 86, 14)
+PAPER, INK, FAINT, NEW = (255, 255, 255), (70, 76, 84), (188, 205, 224), (209, 86, 14)
 
 
 def drawn(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,8 +55,9 @@ class Layout:
     @cached_property
     def example(self) -> Tensor:
         """(U,) int64: the example of each unit."""
-        lengths = torch.tensor(self.lengths, dtype=torch.long)
-        return torch.repeat_interleave(torch.arange(self.num_examples), lengths).to(self.device, non_blocking=True)
+        # numpy's, which a tracer (torch.export) takes as a constant; torch's would have a size that depends on values.
+        numbers = np.repeat(np.arange(self.num_examples), np.array(self.lengths, dtype=np.int64))
+        return torch.from_numpy(numbers).to(self.device, non_blocking=True)
 
     @cached_property
     def position(self) -> Tensor:

@@ -80,3 +80,11 @@ class TextBatch(Batch):
     @cached_property
     def layout(self) -> Layout:
         return Layout(self.lengths, self.tokens.device, positions=self.positions, prefix=self.prefix, visible=self.visible)
+
+    @property
+    def symbols(self) -> Tensor:
+        return self.tokens
+
+    @property
+    def delimiters(self) -> Tensor | None:
+        return None if self.vocab is None else self.vocab.special[self.tokens]

@@ -3,12 +3,13 @@
 import json
 import random
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
 from jsonargparse import ArgumentParser
 
-from lit_pretrain.callbacks.collapse import Collapse, effective_rank
+from lit_pretrain.callbacks.collapse import Collapse
 from lit_pretrain.callbacks.features import LabelledView
 from lit_pretrain.callbacks.knn_probe import KNNProbe
 from lit_pretrain.callbacks.linear_probe import LinearProbe
@@ -137,13 +138,6 @@ def test_the_configuration_can_name_them():
         LinearProbe(limit=0)
 
 
-def test_effective_rank():
-    assert effective_rank(torch.ones(5, 3)) == 0.0
-    axes = torch.cat([torch.eye(4), -torch.eye(4)])
-    assert effective_rank(axes) == pytest.approx(4.0, rel=1e-5)
-    assert effective_rank(axes * torch.tensor([1.0, 0, 0, 0])) == pytest.approx(1.0, rel=1e-5)
-
-
 def test_collapse_reports_the_gradient_before_clipping(tmp_path, fit):
     norms = []
 
@@ -155,6 +149,7 @@ def test_collapse_reports_the_gradient_before_clipping(tmp_path, fit):
     watch = Mine(every_n_steps=1)
     fit(tmp_path, [watch], max_steps=3, gradient_clip_val=1e-3)
     assert watch.published[0] == 3
+    assert {"collapse/rankme", "collapse/uniformity", "collapse/mean_cosine"} < watch.published[1].keys()
     assert watch.published[1]["collapse/gradient_norm"] == pytest.approx(norms[-1], rel=1e-5) and norms[-1] > 1e-2
 
 
@@ -178,3 +173,18 @@ def test_summary_also_of_a_broken_run(tmp_path, fit):
     assert whole["knn_probe"]["protocol"]["k"] == 20 and whole["knn_probe"]["protocol"]["temperature"] == 0.07
     assert whole["linear_probe"]["protocol"]["selected"]["l2"] in (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     assert whole["throughput"]["ceiling_flops_per_s"] > 0 and whole["versions"]["torch"]
+
+
+def test_any_checkpoint_is_measured_by_validation(tmp_path, fit, capsys):
+    probe = KNNProbe(every_n_steps=4, limit=150)
+    module, _, data = fit(tmp_path, [probe])
+    alone = KNNProbe(limit=150)
+    offline = L.Trainer(default_root_dir=tmp_path / "offline", accelerator="cpu", logger=False, callbacks=[alone],
+                        enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
+    states = torch.get_rng_state().tolist()
+    offline.validate(type(module)(type(module.encoder)()), data, ckpt_path=latest(tmp_path), verbose=False)
+    assert [row["step"] for row in alone.history] == [8] and torch.get_rng_state().tolist() == states
+    assert alone.history[0]["accuracy"] == probe.history[-1]["accuracy"]
+    assert f"knn_probe/accuracy {alone.history[0]['accuracy']:.4g}" in capsys.readouterr().out
+    written = json.loads((tmp_path / "offline/knn_probe-step-0000008.json").read_text())
+    assert written["history"] == alone.history and written["protocol"]["k"] == 20

@@ -51,7 +51,7 @@ def test_two_ranks_probe_as_one(tmp_path, fit, digits):
     errors = run_two_ranks("-c", RANK.format(tests=str(Path(__file__).parent), folder=str(tmp_path), out=str(out)))
     steps, shared, broken = torch.load(out)
     assert steps == 2 and broken == []
-    assert "broken failed at step 0 and pretraining goes on: rank 1: this disk is full" in errors[0]
+    assert "broken failed at step 0 and the run goes on: rank 1: this disk is full" in errors[0]
 
     alone = LinearProbe(digits, limit=160)
     fit(tmp_path / "alone", [alone], max_steps=1)

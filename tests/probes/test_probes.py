@@ -37,7 +37,7 @@ def test_logistic_is_scikit_learns(digits):
     theirs = LogisticRegression(C=1 / (len(y) * l2), tol=1e-8, max_iter=1000).fit(scale.transform(train.double()), y)
     probe = LogisticProbe((l2,)).fit(train, y)
     ours = probe.scores(test).softmax(1).numpy()
-    np.testing.assert_allclose(ours, theirs.predict_proba(scale.transform(test.double())), atol=1e-4)
+    np.testing.assert_allclose(ours, theirs.predict_proba(scale.transform(test.double())), atol=3e-4)
     assert agreement(probe, theirs.predict(scale.transform(test.double())), train, y, test) == 1.0
 
 

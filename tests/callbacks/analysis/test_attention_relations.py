@@ -11,6 +11,7 @@ from lit_pretrain.callbacks.analysis.attention_relations import AttentionRelatio
 from lit_pretrain.callbacks.summary import Summary
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.loader import ResumableLoader
+from lit_pretrain.probes.attention_probe import AttentionProbe
 from lit_pretrain.types import Encoded, Encoder, ImageBatch, Layout, Relations
 
 UNITS = 8
@@ -92,6 +93,7 @@ def test_planted_heads_are_found(tmp_path, fit):
     assert beside["offsets"] == 1 and beside["best_offsets"] == [1] and beside["pairs"] == 50 * 7
     others = [apart["heads"][layer][head] for layer, head in ((0, 0), (0, 1), (1, 0))]
     assert max(others) < 0.4 and torch.tensor(apart["heads"]).shape == (2, 2)
+    assert "keywords" not in apart, "images have no symbols"
     metrics = trainer.callback_metrics
     assert metrics["heads/apart"] == 1 and metrics["heads/beside/offsets"] == 1 and metrics["heads/mean"] == 1
     assert [path.name for path in sorted((tmp_path / "pictures").glob("*/*.png"))] == ["heads.png"] * 2
@@ -106,6 +108,13 @@ def test_backward_and_more_units_that_count(tmp_path, fit):
     one = AttentionRelations(Related(), limit=50, backward=True, on_error="raise")
     fit(tmp_path, [one], prepare=plant, max_steps=1)
     assert one.history[0]["beside"]["heads"][0][1] < 0.2 and one.history[0]["beside"]["best_offsets"] == [-1]
+
+
+def test_all_heads_together(tmp_path, fit):
+    analysis = AttentionRelations(Related(), limit=50, on_error="raise", probe=AttentionProbe(), pairs=100)
+    _, trainer, _ = fit(tmp_path, [analysis], prepare=plant, max_steps=1)
+    assert analysis.history[-1]["apart"]["all_heads"] == 1 == analysis.history[-1]["beside"]["all_heads"]
+    assert trainer.callback_metrics["attention_relations/apart/all_heads"] == 1
 
 
 def test_weights_are_those_of_a_run_without(tmp_path, fit):

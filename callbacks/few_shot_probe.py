@@ -1,0 +1,50 @@
+"""Ridge regression on a handful of examples of each class, during pretraining."""
+
+from typing import Any, Literal
+
+import lightning as L
+
+from lit_pretrain.callbacks.canvas import profiles
+from lit_pretrain.callbacks.online_probe import OnlineProbe
+from lit_pretrain.callbacks.pictures import write
+from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.probes import few_shot
+
+
+class FewShotProbe(OnlineProbe):
+    """The accuracy by the number of labels (see `OnlineProbe` and `probes.few_shot.FewShotProbe`).
+
+    Curves over the number of shots, first and last, go to `pictures`, TensorBoard and the report.
+
+    Args:
+        data, every_n_steps, every_n_epochs, limit, layer, name, on_error: see `OnlineProbe`. Shots are drawn from `limit`
+            training examples.
+        shots, draws, l2: of each draw.
+    """
+
+    def __init__(
+        self,
+        data: DataModule | None = None,
+        every_n_steps: int = 0,
+        every_n_epochs: int = 0,
+        limit: int = 1000,
+        layer: str | None = None,
+        name: str | None = None,
+        on_error: Literal["warn", "raise"] = "warn",
+        shots: tuple[int, ...] = (1, 2, 5, 10),
+        draws: int = 5,
+        l2: float = 0.1,
+    ):
+        super().__init__(
+            few_shot.FewShotProbe(shots, draws, l2), data, every_n_steps, every_n_epochs, limit, layer, name, on_error
+        )
+
+    def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
+        super().tell(trainer, pl_module, found)
+        if trainer.is_global_zero:
+            shots = self.probe.shots
+            curves = {f"step {row['step']:,}": [row[f"accuracy_{k}_shot"] for k in shots]
+                      for row in (self.history[0], self.history[-1])}  # fmt: skip
+            with self.observing(pl_module):  # drawing is not training either
+                title = f"{self.name}: accuracy by training examples of each class"
+                write(trainer, {title: profiles({"accuracy": curves}, [str(k) for k in shots])})
