@@ -39,7 +39,7 @@ OURS = {  # top-level keys beside Lightning's
 }
 HELP = {
     "optim": "how the module is optimised; null: its own recipe",
-    "compile": "compile encoder, decoder and teacher block by block",
+    "compile": "compile the encoder block by block",
     "run_dir": "folder of the run; the same command in the same folder resumes (default: runs/<model>-<hash>)",
     "fresh": "start anew in a numbered folder beside the old one",
 }

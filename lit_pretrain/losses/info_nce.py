@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lit_pretrain.kernels.gather import gather, rank, rows_of_ranks
+from lit_pretrain.kernels.linear_cross_entropy import linear_cross_entropy
 
 
 def info_nce(queries: Tensor, keys: Tensor, temperature: float, negatives: Tensor | None = None) -> Tensor:
@@ -12,7 +13,8 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float, negatives: Tenso
 
         -mean over i of log( exp(cos(q_i, k_i) / t) / sum over k of exp(cos(q_i, k) / t) )
 
-    where k runs over k_i and `negatives`, as in MoCo; without these, over the keys of all queries of all ranks.
+    where k runs over k_i and `negatives`, as in MoCo; without these, over the keys of all queries of all ranks, whose scores
+    are never all in memory.
 
     Args:
         queries, keys: (B, D), in the same order.
@@ -23,7 +25,8 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float, negatives: Tenso
     own = torch.arange(len(queries), device=queries.device)
     if negatives is None:
         rows = rows_of_ranks(keys)
-        return F.cross_entropy(queries @ gather(keys, rows).T / temperature, own + sum(rows[: rank()]))
+        own = own + sum(rows[: rank()])  # where this rank's keys stand
+        return linear_cross_entropy(queries / temperature, gather(keys, rows), own) / len(queries)
     negatives = F.normalize(negatives.float(), dim=1)
     scores = torch.cat([(queries * keys).sum(1, keepdim=True), queries @ negatives.T], 1) / temperature  # (B, 1 + Q)
     return F.cross_entropy(scores, torch.zeros_like(own))

@@ -51,7 +51,7 @@ class Other(PretrainModule):
 
 class Batch:
     def __init__(self, x):
-        self.x, self.num_examples = x, len(x)
+        self.x, self.num_examples, self.num_units = x, len(x), len(x)
 
     def to(self, *args, **kwargs):
         return self

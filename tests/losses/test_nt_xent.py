@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from lit_pretrain.kernels.linear_cross_entropy import CHUNK
 from lit_pretrain.losses.nt_xent import nt_xent
 
 
@@ -29,3 +30,14 @@ def test_lengths_do_not_count_and_equal_vectors_give_the_logarithm():
     torch.testing.assert_close(nt_xent(3 * first, 0.1 * second, 0.2), nt_xent(first, second, 0.2))
     same = torch.ones(4, 8)
     assert float(nt_xent(same, same, 0.1)) == pytest.approx(math.log(7), rel=1e-5)  # seven candidates for each view
+
+
+def test_a_chunk_of_views_at_a_time_changes_nothing(monkeypatch):
+    found = []
+    for scores in (2**20, 24):  # all 12 views at once, two at a time
+        monkeypatch.setitem(CHUNK, "cpu", scores)
+        first, second = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0)).requires_grad_().unbind()
+        loss = nt_xent(first, second, 0.2)
+        found.append((loss.detach(), *torch.autograd.grad(loss, (first, second))))
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)

@@ -26,6 +26,6 @@ class CosineHead(Head):
         self.projection, self.temperature = nn.Linear(dim, code_dim), temperature
         self.codes = nn.Parameter(torch.empty(vocab_size, code_dim).uniform_())  # as published
 
-    def forward(self, units: Tensor, encoder: Encoder) -> Tensor:
+    def last(self, units: Tensor, encoder: Encoder) -> tuple[Tensor, Tensor, Tensor | None]:
         x = F.normalize(self.projection(units).float(), dim=1)  # norms in fp32
-        return x @ F.normalize(self.codes.float(), dim=1).T / self.temperature
+        return x / self.temperature, F.normalize(self.codes.float(), dim=1), None

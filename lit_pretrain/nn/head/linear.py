@@ -19,5 +19,5 @@ class LinearHead(Head):
         super().__init__()
         self.out = nn.Linear(dim, vocab_size, bias=bias)
 
-    def forward(self, units: Tensor, encoder: Encoder) -> Tensor:
-        return self.out(units)
+    def last(self, units: Tensor, encoder: Encoder) -> tuple[Tensor, Tensor, Tensor | None]:
+        return units, self.out.weight, self.out.bias

@@ -22,5 +22,5 @@ class NormedLinearHead(Head):
         nn.init.trunc_normal_(self.out.weight, std=0.02)  # BEiT's
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, units: Tensor, encoder: Encoder) -> Tensor:
-        return self.out(self.norm(units))
+    def last(self, units: Tensor, encoder: Encoder) -> tuple[Tensor, Tensor, Tensor | None]:
+        return self.norm(units), self.out.weight, self.out.bias

@@ -1,7 +1,6 @@
 """Heads that share the encoder's token table (arXiv 1608.05859). Legend: N units, D width, V vocabulary."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_pretrain.nn.feedforward.base import Activation, activate
@@ -21,8 +20,8 @@ class TiedHead(Head):
         super().__init__()
         self.scale = scale
 
-    def forward(self, units: Tensor, encoder: Encoder) -> Tensor:
-        return F.linear(units * self.scale, encoder.token_table().to(units.dtype))
+    def last(self, units: Tensor, encoder: Encoder) -> tuple[Tensor, Tensor, Tensor | None]:
+        return units * self.scale, encoder.token_table().to(units.dtype), None
 
 
 class TransformHead(Head):
@@ -46,9 +45,9 @@ class TransformHead(Head):
         nn.init.normal_(self.transform.weight, std=0.02)  # BERT's
         nn.init.zeros_(self.transform.bias)
 
-    def forward(self, units: Tensor, encoder: Encoder) -> Tensor:
+    def last(self, units: Tensor, encoder: Encoder) -> tuple[Tensor, Tensor, Tensor | None]:
         x = self.norm(activate(self.activation, self.transform(units)))
         table = encoder.token_table()
         if len(table) != len(self.bias):
             raise ValueError(f"the head's vocab_size={len(self.bias)} differs from the encoder's {len(table)}")
-        return F.linear(x, table.to(x.dtype), self.bias.to(x.dtype))
+        return x, table.to(x.dtype), self.bias.to(x.dtype)

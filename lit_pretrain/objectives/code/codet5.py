@@ -4,6 +4,7 @@ Legend: B programs, U tokens of all programs end to end, N tokens that the decod
 """
 
 from dataclasses import replace
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -69,12 +70,12 @@ class CodeT5(PretrainModule):
         inputs, targets = zip(*(pair for of_task in pairs.values() for pair in of_task), strict=True)
         target = pick(targets)
         encoded = self.encoder(pick([*inputs, *((batch, b) for b in tasks["tagging"])]))
-        nll = self.nll(encoded, target)  # (N,)
-        terms = {"codet5": Term(nll.sum(), len(nll)), "tagging": self.tag(encoded, batch, tasks["tagging"])}
-        task = torch.tensor([i for i, of_task in enumerate(pairs.values()) for _ in of_task])
-        task = task.repeat_interleave(torch.tensor(target.lengths)).to(nll.device)  # (N,)
-        watched = {name: Term(nll.detach()[task == i].sum(), (task == i).sum(), 0.0) for i, name in enumerate(pairs)}
-        return terms | watched
+        lengths = iter(target.lengths)
+        counts = [sum(islice(lengths, len(of_task))) for of_task in pairs.values()]  # tokens of each task
+        units, tokens = self.decode(encoded, target).split(counts), target.tokens.split(counts)
+        nll = [self.head.cross_entropy(x, y, self.encoder) for x, y in zip(units, tokens, strict=True)]
+        terms = {"codet5": Term(sum(nll), sum(counts)), "tagging": self.tag(encoded, batch, tasks["tagging"])}
+        return terms | {name: Term(x.detach(), n, 0.0) for name, x, n in zip(pairs, nll, counts, strict=True)}
 
     def tasks(self, batch: CodeBatch) -> dict[str, list[int]]:
         """The programs that have each task."""
@@ -106,14 +107,12 @@ class CodeT5(PretrainModule):
         return {task: [((source, b), (target, b)) for source, target in both for b in tasks[task]]
                 for task, both in changed.items()}  # fmt: skip
 
-    def nll(self, encoded: Encoded, target: TextBatch) -> Tensor:
-        """(N,) -log p(target | the first examples of `encoded`), teacher-forced."""
+    def decode(self, encoded: Encoded, target: TextBatch) -> Tensor:
+        """(N, D), from which the target's tokens are told: of the first examples of `encoded`, teacher-forced."""
         layout = Layout(encoded.layout.lengths[: target.num_examples], target.tokens.device)
         source = Encoded(encoded.pooled[: target.num_examples], encoded.units[: layout.num_units], layout)
         before = target.tokens.roll(1).masked_fill(first_units(target), target.vocab.need("pad"))  # T5 starts with it
-        units = self.decoder(replace(target, tokens=before), source=source).units  # (N, D)
-        logits = self.head(units, self.encoder).float()  # (N, V); softmax in fp32
-        return F.cross_entropy(logits, target.tokens, reduction="none")
+        return self.decoder(replace(target, tokens=before), source=source).units
 
     def tag(self, encoded: Encoded, batch: CodeBatch, examples: list[int]) -> Term:
         """Whether tokens of code are parts of identifiers, for the last examples of `encoded`, which are `examples`."""

@@ -77,8 +77,7 @@ class ContraBERT(PretrainModule):
         masked = self.masking(batch, self.generator)  # (U,) bool
         tokens = replace_masked(batch, masked, self.mask_share, self.random_share, self.generator)
         encoded = self.encoder(replace(batch, tokens=tokens))
-        logits = self.head(encoded.units[masked], self.encoder)  # (M, V)
-        nll = F.cross_entropy(logits.float(), batch.tokens[masked], reduction="sum")  # softmax in fp32
+        nll = self.head.cross_entropy(encoded.units[masked], batch.tokens[masked], self.encoder)
 
         keys = F.normalize(self.teacher(self.variant(batch)).pooled.float(), dim=1)  # (B, D)
         contrast = info_nce(encoded.pooled, keys, self.temperature, self.queue())

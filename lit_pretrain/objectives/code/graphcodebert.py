@@ -66,8 +66,7 @@ class GraphCodeBERT(PretrainModule):
         units = self.encoder(inputs).units.split(inputs.layout.lengths)  # (L + W, D) each
         of_tokens = [x[:n] for x, n in zip(units, batch.lengths, strict=True)]
         of_variables = [x[n:] for x, n in zip(units, batch.lengths, strict=True)]
-        logits = self.head(torch.cat(of_tokens)[masked], self.encoder)  # (M, V)
-        nll = F.cross_entropy(logits.float(), batch.tokens[masked], reduction="sum")  # softmax in fp32
+        nll = self.head.cross_entropy(torch.cat(of_tokens)[masked], batch.tokens[masked], self.encoder)
 
         edges, links = [], []
         for x, y, graph, hidden in zip(of_tokens, of_variables, graphs, drawn, strict=True):

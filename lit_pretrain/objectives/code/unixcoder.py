@@ -91,12 +91,13 @@ class UniXcoder(PretrainModule):
         encoded = self.encoder(TextBatch(torch.cat(tokens), lengths, inputs.vocab, prefix=prefix))
 
         targets = torch.cat([s.targets for s in read])
-        asked = targets >= 0
-        logits = self.head(encoded.units[: len(targets)][asked], self.encoder).float()  # (P, V); softmax in fp32
-        nll = F.cross_entropy(logits, targets[asked], reduction="none")
+        units = encoded.units[: len(targets)]
         task = torch.tensor([TASKS.index(s.task) for s in read]).repeat_interleave(torch.tensor(lengths[: len(read)]))
-        task = task.to(nll.device)[asked]
-        terms = {name: Term(nll[task == i].sum(), (task == i).sum()) for i, name in enumerate(TASKS)}
+        task = task.to(targets.device).masked_fill(targets < 0, -1)  # of each unit that predicts
+        terms = {}
+        for number, name in enumerate(TASKS):
+            asked = task == number
+            terms[name] = Term(self.head.cross_entropy(units[asked], targets[asked], self.encoder), asked.sum())
         first, second = encoded.pooled[len(read) :].chunk(2)  # (B, D)
         return terms | {"contrastive": Term(len(first) * info_nce(first, second, self.temperature), len(first))}
 

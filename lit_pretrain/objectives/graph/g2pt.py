@@ -4,7 +4,6 @@ Legend: G graphs, U tokens of all graphs end to end, N predicted tokens, D width
 """
 
 import torch
-import torch.nn.functional as F
 
 from lit_pretrain.nn.graph_tokenizer.sequence import GraphSequence
 from lit_pretrain.nn.graph_validity import GraphValidity
@@ -54,9 +53,8 @@ class G2PT(PretrainModule):
         told = self.encoder.sequence(batch, generator=self.generator)
         units, example = self.encoder(told).units, told.layout.example  # (U, D), (U,)
         has_next = example[:-1] == example[1:]  # (U - 1,) bool
-        logits = self.head(units[:-1][has_next], self.encoder)  # (N, V)
-        nll = F.cross_entropy(logits.float(), told.tokens[1:][has_next], reduction="sum")
-        return {"g2pt": Term(nll, len(logits))}
+        nll = self.head.cross_entropy(units[:-1][has_next], told.tokens[1:][has_next], self.encoder)
+        return {"g2pt": Term(nll, has_next.sum())}
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> GraphBatch:
         """`count` new graphs; one without nodes for each sequence that is no graph. Dropout should be off (`eval`)."""

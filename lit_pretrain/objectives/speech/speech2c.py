@@ -4,7 +4,6 @@ Legend: B recordings, U units of all recordings end to end, V clusters, N cluste
 """
 
 import torch
-import torch.nn.functional as F
 
 from lit_pretrain.corruptions.time_spans import TimeSpans
 from lit_pretrain.losses.unit_prediction import hidden_spans, unit_labels, unit_prediction, unit_targets
@@ -67,8 +66,8 @@ class Speech2C(PretrainModule):
         """-log p(target | source), teacher-forced, over its N tokens."""
         before = target.values.roll(1)  # since every target ends with the mark, every input begins with one
         units = self.decoder(TextBatch(before, target.lengths), source=source).units  # (N, D)
-        logits = self.decoder_head(units, self.decoder).float()  # (N, V + 1); softmax in fp32
-        return Term(F.cross_entropy(logits, target.values, reduction="sum"), len(target.values), self.decoder_weight)
+        nll = self.decoder_head.cross_entropy(units, target.values, self.decoder)
+        return Term(nll, len(target.values), self.decoder_weight)
 
 
 def written(labels: Ragged, mark: int) -> Ragged:

@@ -6,9 +6,9 @@ Legend: U tokens of all documents end to end, N predicted tokens, D width, V voc
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from lit_pretrain.corruptions.fill_in_the_middle import FillInTheMiddle
 from lit_pretrain.nn.generate import generate
 from lit_pretrain.nn.head.base import Head
 from lit_pretrain.objectives.base import PretrainModule
@@ -25,19 +25,21 @@ class CLM(PretrainModule):
     Args:
         encoder: causal.
         head: units (N, D) -> logits (N, V).
+        rearrange: move the middle of documents to their end, in training (arXiv 2207.14255); None: all read left to right,
+            as validation does always.
     """
 
-    def __init__(self, encoder: Encoder, head: Head):
+    def __init__(self, encoder: Encoder, head: Head, rearrange: FillInTheMiddle | None = None):
         super().__init__()
-        self.encoder, self.head = encoder, head
+        self.encoder, self.head, self.rearrange = encoder, head, rearrange
 
     def loss(self, batch: TextBatch) -> Losses:
+        if self.training and self.rearrange is not None:
+            batch = self.rearrange(batch, self.generator)
         units = self.encoder(batch).units  # (U, D)
         example = batch.layout.example
         has_next = example[:-1] == example[1:]  # (U - 1,) bool
-        logits = self.head(units[:-1][has_next], self.encoder)  # (N, V)
-        # Softmax in fp32.
-        nll = F.cross_entropy(logits.float(), batch.tokens[1:][has_next], reduction="sum")
+        nll = self.head.cross_entropy(units[:-1][has_next], batch.tokens[1:][has_next], self.encoder)
         terms = {"clm": Term(nll, has_next.sum())}
         if batch.num_bytes is not None:
             terms["bits_per_byte"] = Term(nll.detach() / math.log(2), batch.num_bytes.sum(), weight=0.0)

@@ -6,7 +6,6 @@ Legend: U tokens of all documents end to end, M masked tokens, D width, V vocabu
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lit_pretrain.corruptions.masking import DynamicMasking, Masking
@@ -55,17 +54,11 @@ class Condenser(PretrainModule):
         tokens = replace_masked(batch, masked, self.mask_share, self.random_share, self.generator)
         encoded = self.encoder(replace(batch, tokens=tokens), layers=True)
         condensed = self.condenser_head(UnitBatch(self.skip(encoded), encoded.layout)).units  # (U, D)
-        targets = batch.tokens[masked]
-        return {
-            "condenser": Term(self.nll(condensed[masked], targets), masked.sum()),
-            "late": Term(self.nll(encoded.units[masked], targets), masked.sum()),
-        }
+        both = {"condenser": condensed, "late": encoded.units}
+        nll = {name: self.head.cross_entropy(x[masked], batch.tokens[masked], self.encoder) for name, x in both.items()}
+        return {name: Term(x, masked.sum()) for name, x in nll.items()}
 
     def skip(self, encoded: Encoded) -> Tensor:
         """(U, D): the late first unit of each document, the early units of all others."""
         early, late = encoded.layers[f"block{self.skip_from - 1:02d}"], encoded.units
         return torch.where((encoded.layout.position == 0)[:, None], late, early)
-
-    def nll(self, units: Tensor, targets: Tensor) -> Tensor:
-        """Sum over (M, D) units of -log p(target), with the softmax in fp32."""
-        return F.cross_entropy(self.head(units, self.encoder).float(), targets, reduction="sum")

@@ -5,7 +5,6 @@ pseudo-sequence, D width, V vocabulary.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_pretrain.nn.embedding.share import share_embedding
@@ -60,11 +59,13 @@ class FutureTokenPrediction(PretrainModule):
     def loss(self, batch: TextBatch) -> Losses:
         units = self.encoder(batch).units  # (U, D)
         start = self.positions(batch)
-        nll, asked = self.nll(units[start], batch, start)  # (P, N)
-        weight = asked * self.decay ** torch.arange(self.ahead, device=nll.device)
-        first, count = nll.detach()[:, 0], asked[:, 0]
-        return {"future_tokens": Term((weight * nll).sum(), weight.sum()),
-                "next_token": Term((first * count).sum(), count.sum(), 0.0)}  # fmt: skip
+        written, targets = self.write(units[start], batch, start)  # (P N, D), (P, N)
+        asked = targets >= 0
+        weights = asked * self.decay ** torch.arange(self.ahead, device=asked.device)
+        nll = self.head.cross_entropy(written, targets.flatten(), self.encoder, weights=weights.flatten())
+        with torch.no_grad():
+            first = self.head.cross_entropy(written[:: self.ahead], targets[:, 0], self.encoder)
+        return {"future_tokens": Term(nll, weights.sum()), "next_token": Term(first, asked[:, 0].sum(), 0.0)}
 
     def positions(self, batch: TextBatch) -> Tensor:
         """(P,) numbers of units that are predicted from: as many in each step, whatever follows them."""
@@ -72,8 +73,9 @@ class FutureTokenPrediction(PretrainModule):
         key = torch.rand(len(batch.tokens), device=batch.tokens.device, generator=self.generator)
         return key.argsort()[:count]
 
-    def nll(self, states: Tensor, batch: TextBatch, start: Tensor) -> tuple[Tensor, Tensor]:
-        """(P, N) -log p of the tokens after each start, (P,), given its state (P, D); and where there is such a token.
+    def write(self, states: Tensor, batch: TextBatch, start: Tensor) -> tuple[Tensor, Tensor]:
+        """The decoder's units (P N, D) for each start, (P,), given its state (P, D); and the tokens (P, N) that they shall
+        tell, -1 where there is none.
 
         Windows that reach over the end of their document are filled up, so that all are as long and attention is fast.
         """
@@ -85,6 +87,5 @@ class FutureTokenPrediction(PretrainModule):
         source = self.expand(states).unflatten(1, (self.pseudo_length, -1)).flatten(0, 1)  # (P K, D)
         layout = Layout((self.pseudo_length,) * len(start), source.device)
         inputs = TextBatch(window[:, :-1].flatten(), (self.ahead,) * len(start), batch.vocab)
-        out = self.decoder(inputs, source=Encoded(states, source, layout)).units  # (P N, D)
-        logits = self.head(out, self.encoder).float()  # (P N, V); softmax in fp32
-        return F.cross_entropy(logits, window[:, 1:].flatten(), reduction="none").view(len(start), -1), asked[:, 1:]
+        written = self.decoder(inputs, source=Encoded(states, source, layout)).units
+        return written, window.masked_fill(~asked, -1)[:, 1:]

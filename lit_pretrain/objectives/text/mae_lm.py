@@ -3,8 +3,6 @@
 Legend: U tokens of all documents end to end, K of them visible, M masked, D width, V vocabulary.
 """
 
-import torch.nn.functional as F
-
 from lit_pretrain.corruptions.masking import DynamicMasking, Masking
 from lit_pretrain.nn.head.base import Head
 from lit_pretrain.objectives.base import PretrainModule
@@ -36,7 +34,5 @@ class MAELM(PretrainModule):
         units = visible.new_zeros(len(masked), visible.shape[-1])
         units = units.masked_scatter(~masked[:, None], visible)  # (U, D), each at its place
         decoded = self.decoder(UnitBatch(units, batch.layout), mask=masked).units[masked]  # (M, D)
-        logits = self.head(decoded, self.encoder)  # (M, V)
-        # Softmax in fp32.
-        nll = F.cross_entropy(logits.float(), batch.tokens[masked], reduction="sum")
+        nll = self.head.cross_entropy(decoded, batch.tokens[masked], self.encoder)
         return {"mae_lm": Term(nll, masked.sum())}

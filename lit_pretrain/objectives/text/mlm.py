@@ -5,8 +5,6 @@ Legend: U tokens of all documents end to end, M masked tokens, D width, V vocabu
 
 from dataclasses import replace
 
-import torch.nn.functional as F
-
 from lit_pretrain.corruptions.masking import DynamicMasking, Masking
 from lit_pretrain.corruptions.replacing import replace_masked
 from lit_pretrain.nn.head.base import Head
@@ -19,7 +17,7 @@ class MLM(PretrainModule):
 
     Predicts hidden tokens from all the visible ones: loss = -mean over masked i of log p(x_i | corrupted x).
     Of the chosen tokens, `mask_share` become [MASK], `random_share` a random token, and the rest stay.
-    Logits are computed at the M masked tokens only, (M, V).
+    Only the M masked tokens are scored.
 
     Args:
         encoder: bidirectional.
@@ -45,7 +43,5 @@ class MLM(PretrainModule):
         masked = self.masking(batch, self.generator)  # (U,) bool
         tokens = replace_masked(batch, masked, self.mask_share, self.random_share, self.generator)
         units = self.encoder(replace(batch, tokens=tokens)).units[masked]  # (U, D) -> (M, D)
-        logits = self.head(units, self.encoder)  # (M, V)
-        # Softmax in fp32.
-        nll = F.cross_entropy(logits.float(), batch.tokens[masked], reduction="sum")
+        nll = self.head.cross_entropy(units, batch.tokens[masked], self.encoder)
         return {"mlm": Term(nll, masked.sum())}

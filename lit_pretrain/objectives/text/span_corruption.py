@@ -5,8 +5,6 @@ Legend: U input tokens and N target tokens of all documents end to end, D width,
 
 from dataclasses import replace
 
-import torch.nn.functional as F
-
 from lit_pretrain.corruptions.spans import SpanCorruption
 from lit_pretrain.nn.embedding.share import share_embedding
 from lit_pretrain.nn.head.base import Head
@@ -44,6 +42,4 @@ class SpanCorruptionLM(PretrainModule):
         tokens = target.tokens.roll(1)  # what stands before each token ...
         tokens[target.layout.offsets[:-1].long()] = target.vocab.need("pad")  # ... and T5 starts with its padding id
         units = self.decoder(replace(target, tokens=tokens), source=source).units  # (N, D)
-        logits = self.head(units, self.encoder)  # (N, V)
-        # Softmax in fp32.
-        return Term(F.cross_entropy(logits.float(), target.tokens, reduction="sum"), len(target.tokens))
+        return Term(self.head.cross_entropy(units, target.tokens, self.encoder), len(target.tokens))

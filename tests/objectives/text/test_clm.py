@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
+from lit_pretrain.corruptions.fill_in_the_middle import FillInTheMiddle
 from lit_pretrain.encoders.transformer import Transformer
 from lit_pretrain.nn.block import Block
 from lit_pretrain.nn.depth.plain import Plain
@@ -53,3 +54,13 @@ def test_bits_per_byte_is_watched_only(batch):
     bits = terms["bits_per_byte"]
     assert bits.weight == 0 and bits.count == 134
     torch.testing.assert_close(bits.sum * math.log(2), terms["clm"].sum.detach())
+
+
+def test_the_middle_is_learned_last_in_training_alone(batch):
+    plain, changed = clm(), clm()
+    changed.rearrange = FillInTheMiddle(1.0)
+    changed.generator.manual_seed(3)
+    expected = plain.loss(FillInTheMiddle(1.0)(batch, torch.Generator().manual_seed(3)))
+    torch.testing.assert_close(changed.loss(batch)["clm"].sum, expected["clm"].sum)
+    assert changed.loss(batch)["clm"].count == plain.loss(batch)["clm"].count + 3 * batch.num_examples
+    torch.testing.assert_close(changed.eval().loss(batch)["clm"].sum, plain.loss(batch)["clm"].sum)

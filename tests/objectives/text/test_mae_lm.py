@@ -43,7 +43,7 @@ def test_hidden_tokens_reach_nothing(batch, monkeypatch):
     masked[[4, 18, 19]] = True
     monkeypatch.setattr(model, "masking", lambda batch, generator: masked)
     seen = []
-    model.head.register_forward_hook(lambda head, args, out: seen.append(out))
+    model.decoder.register_forward_hook(lambda decoder, args, out: seen.append(out.units))
     model.loss(batch)
     model.loss(replace(batch, tokens=batch.tokens.masked_fill(masked, 11)))
     assert torch.equal(seen[0], seen[1])
