@@ -64,19 +64,20 @@ def line_chart(title: str, series: Mapping[str, Points], unit: str, *, baseline:
         for row, line in enumerate(labels[i]):
             kind = 'class="value"' if row == len(labels[i]) - 1 else f'class="name" style="fill:{colour}"'
             parts.append(f'<text {kind} x="{right + 10}" y="{heights[i] + 14 * row:.1f}">{escape(line)}</text>')
-    return _figure(title, parts, WIDTH, HEIGHT)
+    return figure(title, parts, WIDTH, HEIGHT)
 
 
-def scatter(title: str, points: Points, groups: Sequence[int]) -> str:
-    """A <figure> of points without axes, coloured by group."""
+def scatter(title: str, points: Points, groups: Sequence[int], tips: Sequence[str]) -> str:
+    """A <figure> of points without axes, coloured by group; each says its tip when pointed at."""
     side, edge = 420, 10
     (x0, x1), (y0, y1) = ((min(column), max(column)) for column in zip(*points, strict=True))
     parts = []
-    for (x, y), group in zip(points, groups, strict=True):
+    for (x, y), group, tip in zip(points, groups, tips, strict=True):
         cx = edge + (x - x0) / ((x1 - x0) or 1) * (side - 2 * edge)
         cy = edge + (y1 - y) / ((y1 - y0) or 1) * (side - 2 * edge)
-        parts.append(f'<circle class="dot" cx="{cx:.1f}" cy="{cy:.1f}" r="3.4" fill="var({group_colour(group)})"/>')
-    return _figure(title, parts, side, side)
+        own = f'class="dot g{min(group, COLOURS)}" fill="var({group_colour(group)})"'
+        parts.append(f'<circle {own} cx="{cx:.1f}" cy="{cy:.1f}" r="3.4"><title>{escape(tip)}</title></circle>')
+    return figure(title, parts, side, side)
 
 
 def legend(names: Sequence[str], counts: Sequence[int]) -> str:
@@ -135,6 +136,7 @@ def _apart(wanted: list[float], sizes: list[int]) -> list[float]:
     return [top + 11 for top in tops]
 
 
-def _figure(title: str, parts: list[str], width: int, height: int) -> str:
+def figure(title: str, parts: list[str], width: int, height: int) -> str:
+    """A <figure> of SVG elements."""
     svg = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
     return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from lit_pretrain.callbacks.report_charts import number
+from lit_pretrain.callbacks.report_charts import COLOURS, number
 
 STYLE = """
 :root { color-scheme: light dark; --face:system-ui,-apple-system,"Segoe UI",sans-serif;
@@ -40,7 +40,8 @@ svg .name { font-weight:600 } svg .value { fill:var(--ink) }
 svg .grid { stroke:var(--faint); stroke-width:1 }
 svg .line { fill:none; stroke-width:2; stroke-linejoin:round; stroke-linecap:round }
 svg .baseline { stroke-width:1.2; stroke-dasharray:3 4; opacity:.75 }
-svg .dot { opacity:.78 }
+svg .dot { opacity:.78 } svg .dot:hover { opacity:1; stroke:var(--ink); stroke-width:2 }
+svg .cell { stroke:var(--faint); stroke-width:.6 } svg .cell:hover { stroke:var(--ink); stroke-width:1.6 }
 .legend { grid-column:1/-1; list-style:none; display:flex; flex-wrap:wrap; gap:4px 18px; padding:0; margin:0;
   font-size:.9rem }
 .legend i { display:inline-block; width:10px; height:10px; border-radius:50%; margin-right:6px }
@@ -60,6 +61,11 @@ figure pre { white-space:pre-wrap; margin:0 }
 @media (max-width:560px) { main { padding:24px 14px 48px } h1 { font-size:1.55rem }
   figure { padding:12px 10px 8px } svg text { font-size:13.5px } th, td { padding:8px 12px } }
 """
+# A name in the legend that is pointed at shows its points alone.
+DIMMED = "\n".join(
+    f".grid2:has(.legend li:nth-child({group + 1}):hover) .dot:not(.g{group}) {{ opacity:.06 }}"
+    for group in range(COLOURS + 1)
+)
 
 
 def page(title: str, headline: str, facts: str, tiles: Iterable[tuple[str, str]], sections: Iterable[str]) -> str:
@@ -68,7 +74,7 @@ def page(title: str, headline: str, facts: str, tiles: Iterable[tuple[str, str]]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>"
+        f"<title>{escape(title)}</title><style>{STYLE}{DIMMED}</style></head><body><main>"
         f'<header><h1>{escape(title)}</h1><p class="headline">{escape(headline)}</p><p>{escape(facts)}</p></header>'
         f"{f'<ul class=tiles>{tiles}</ul>' if tiles else ''}{''.join(sections)}</main></body></html>\n"
     )
@@ -126,7 +132,7 @@ def score_table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
             kind = "bar best" if row["mean"] == best[column] else "bar"
             share = 100 * min(1.0, max(0.0, row["mean"]))
             line.append(f'<td class="{kind}" style="--share:{share:.1f}%">{100 * row["mean"]:.1f}'
-                        f' <small>± {100 * row["std"]:.1f}</small></td>')  # fmt: skip
+                        f' <small>± {100 * row["std"]:.1f}{escape(row.get("mark") or "")}</small></td>')  # fmt: skip
         body.append(f"<tr>{''.join(line)}</tr>")
     return _table(title, ["", *(f"{column} labels" for column in columns)], "".join(body))
 

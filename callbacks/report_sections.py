@@ -1,6 +1,7 @@
 """Which chart shows what."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,9 @@ OPTIMISATION = {
     "collapse/gradient_norm": ("Gradient before clipping", "norm"),
     "collapse/std": ("Spread of the pooled features", "standard deviation"),
     "collapse/effective_rank": ("Effective rank of the pooled features", "directions"),
+    "collapse/rankme": ("RankMe of the pooled features", "directions"),
+    "collapse/uniformity": ("Uniformity of the pooled features", "nats"),
+    "collapse/mean_cosine": ("Mean cosine of two examples", "cosine"),
 }
 
 # score of a probe -> title; each has a chart of its own, in percent
@@ -33,6 +37,8 @@ SCORES = {
     "map_at_r": "MAP@R",
     "r_precision": "R-precision",
     "mrr": "Mean reciprocal rank",
+    "nmi": "Normalised mutual information of clusters and labels",
+    "ari": "Adjusted Rand index of clusters and labels",
 }
 
 
@@ -82,7 +88,9 @@ def map_charts(found: Map | None) -> list[str]:
     group = {label: place for place, label in enumerate(present)}
     names = [found.names[label] if label < len(found.names) else str(label) for label in present]
     groups = [group[label] for label in found.labels.tolist()]
-    return [*(scatter(title, xy.tolist(), groups) for title, xy in found.views.items()), legend(names, counts)]
+    of = dict(zip(present, names, strict=True))
+    tips = [f"{of[label]}, example {number} of the map" for number, label in enumerate(found.labels.tolist())]
+    return [*(scatter(title, xy.tolist(), groups, tips) for title, xy in found.views.items()), legend(names, counts)]
 
 
 def pictures(folder: Path) -> tuple[str, ...]:
@@ -115,7 +123,9 @@ def results(path: Path) -> str:
             spread = f"mean ± spread over {rows[0].get('n', 1)} seeds"
             caption = f"{title + ': ' if title else ''}{_words(metric)} (%), {spread}"
             tables.append(score_table(caption, [row for row in named if row["metric"] == metric]))
-    return f"<section><h2>Results</h2><p>On the test split.</p>{''.join(tables)}</section>"
+    tables = "".join(tables)
+    marks = "; * better, † worse than from random weights at p &lt; 0.05" if re.search("[*†]</small>", tables) else ""
+    return f"<section><h2>Results</h2><p>On the test split{marks}.</p>{tables}</section>"
 
 
 def headline(history: History) -> str:

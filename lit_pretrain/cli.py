@@ -15,6 +15,9 @@ HELP = """usage: lit-pretrain COMMAND [options]
   test        the test loss of a run's newest checkpoint
   predict     write the representations of the test split: predictions.pt in the run folder
   evaluate    the protocol table: probes and fine-tuning, pretrained against random
+  embed       vectors with their ids, in shards: lit-pretrain embed --ckpt runs/NAME --out FOLDER --format parquet
+  bench       what a step costs: lit-pretrain bench --config conf/text/mlm.yaml --config conf/text/clm.yaml
+  report      one page about runs and tables: lit-pretrain report runs/a runs/b runs/table --out report.html
   units       discrete units for HuBERT and its like: lit-pretrain units --data FILE --features mfcc --out FOLDER
   export      take the encoder away: lit-pretrain export runs/NAME --to FOLDER
   view        samples.html, what a model would see: the first training batch; takes the options of fit
@@ -38,6 +41,9 @@ VIEW = ("--trainer.callbacks", "lit_pretrain.callbacks.sample_viewer.SampleViewe
         "--trainer.fast_dev_run", "true")  # fmt: skip
 HANDED = {
     "evaluate": "lit_pretrain.downstream.protocol",
+    "embed": "lit_pretrain.downstream.embed",
+    "report": "lit_pretrain.downstream.report",
+    "bench": "lit_pretrain.bench.command",
     "units": "lit_pretrain.downstream.units",
     "export": "lit_pretrain.io.export",
     "view": "lit_pretrain.run",  # a fit that stops before its first step

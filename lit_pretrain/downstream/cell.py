@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities.seed import isolate_rng
+from safetensors.torch import load_file, save_file
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream.tuning.base import Tuning
@@ -19,7 +20,7 @@ from lit_pretrain.probes.base import Probe
 from lit_pretrain.probes.knn import KNNProbe
 from lit_pretrain.probes.logistic import LogisticProbe
 from lit_pretrain.probes.retrieval import RetrievalProbe
-from lit_pretrain.types import Encoder
+from lit_pretrain.types import Encoder, Outcomes
 
 Count = int | Literal["all"]  # of labels
 # customary names; others are called by their class
@@ -84,7 +85,8 @@ class Cell:
 
 
 class CellStore:
-    """One JSON file a cell, named by the hash of all that its result depends on.
+    """One JSON file a cell, named by the hash of all that its result depends on, and beside it the outcomes of its test
+    examples.
 
     Args:
         folder: where the files are; made when the first is written.
@@ -98,10 +100,22 @@ class CellStore:
         path = self._path(key)
         return json.loads(path.read_bytes()) if path.exists() else None
 
-    def write(self, key: str, result: dict[str, Any]) -> None:
-        """Atomically: a killed run leaves whole files only."""
+    def outcomes(self, key: str) -> Outcomes | None:
+        """Of a cell that was computed; None: it has none (see `Task.outcomes`)."""
+        path = self._path(key).with_suffix(".safetensors")
+        if not path.exists():
+            return None
+        found = load_file(path)
+        return Outcomes(**found | {"power": float(found["power"])})
+
+    def write(self, key: str, result: dict[str, Any], outcomes: Outcomes | None = None) -> None:
+        """Atomically, the result last: a killed run leaves whole files only."""
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / f".{key}.{os.getpid()}.partial"
+        if outcomes is not None:
+            found = vars(outcomes) | {"power": torch.tensor(outcomes.power, dtype=torch.float64)}
+            save_file({name: tensor.contiguous() for name, tensor in found.items() if tensor is not None}, partial)
+            os.replace(partial, self._path(key).with_suffix(".safetensors"))
         partial.write_bytes(json.dumps(result, indent=2).encode())
         os.replace(partial, self._path(key))
 

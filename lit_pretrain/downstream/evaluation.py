@@ -18,8 +18,10 @@ from lit_pretrain.config.mistake import one_line
 from lit_pretrain.downstream import fingerprint
 from lit_pretrain.downstream.cell import CellStore, Subject
 from lit_pretrain.downstream.features import FeatureStore
+from lit_pretrain.downstream.leak import check_apart
 from lit_pretrain.part import TRUSTED, trust
 from lit_pretrain.probes.base import Probe
+from lit_pretrain.types import Outcomes
 
 if TYPE_CHECKING:
     from lit_pretrain.downstream.protocol import Protocol
@@ -34,7 +36,7 @@ class Evaluation:
         folder: of cells and features; what it holds already is not computed again.
 
     Raises:
-        ValueError: the data have no labels of the task.
+        ValueError: the data have no labels of the task, or their splits hold the same examples.
     """
 
     def __init__(self, protocol: Protocol, subjects: Sequence[Subject], folder: Path):
@@ -44,6 +46,8 @@ class Evaluation:
                                  " with --data")  # fmt: skip
         self.protocol, self.cells, self.store = protocol, protocol.cells(subjects), CellStore(folder / "cells")
         features = [FeatureStore(folder / "features", s.data, fingerprint.of_data(s.data)) for s in subjects]
+        for subject, found in zip(subjects, features, strict=True):
+            check_apart(subject.name, subject.data, protocol.overlap, folder / "splits" / f"{found.data_hash}.json")
         weights = [fingerprint.of_weights(s.encoder) for s in subjects]
         numbers = [subjects.index(cell.subject) for cell in self.cells]
         self.features = [features[n] for n in numbers]  # of each cell's subject
@@ -57,9 +61,17 @@ class Evaluation:
         result = self.store.read(key)
         if result is None:
             result = self.protocol.compute(cell, self.features[number])
-            self.store.write(key, result)
+            self.store.write(key, result, result.pop("outcomes"))
         # How a cell is called may change; what was measured does not.
         return {"checkpoint": cell.subject.name, "row": cell.row, "labels": cell.labels, "seed": cell.seed} | result
+
+    def results(self) -> list[dict[str, Any]]:
+        """Of all cells, in the order of the table's rows."""
+        return [self.result(number) for number in range(len(self.cells))]
+
+    def outcomes(self, number: int) -> Outcomes | None:
+        """Of the test examples of a cell that was computed."""
+        return self.store.outcomes(self.keys[number])
 
     def shares(self) -> list[list[int]]:
         """Numbers of cells that one process should compute together, since they ask for the same features."""
@@ -70,9 +82,9 @@ class Evaluation:
         return list(shares.values())
 
 
-def results(make: Callable[[], Evaluation], jobs: int = 1) -> list[dict[str, Any]]:
-    """Of all cells, in the order of the table's rows. What is missing is computed in `jobs` processes, each with its share
-    of the threads and, in turn, of the GPUs.
+def completed(make: Callable[[], Evaluation], jobs: int = 1) -> Evaluation:
+    """The evaluation with all its cells. What is missing is computed in `jobs` processes, each with its share of the threads
+    and, in turn, of the GPUs.
 
     Args:
         make: each process makes its own; picklable where there are several.
@@ -94,7 +106,7 @@ def results(make: Callable[[], Evaluation], jobs: int = 1) -> list[dict[str, Any
         torch.set_num_threads(threads)
         for process in others:
             process.terminate()
-    return [evaluation.result(number) for number in range(len(evaluation.cells))]
+    return evaluation
 
 
 def _join_in(made: bytes, number: int, threads: int, trusted: list[str], taken: Synchronized, done: Synchronized) -> None:

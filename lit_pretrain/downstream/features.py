@@ -4,6 +4,8 @@ Legend: N examples, U units of a batch, B examples of a batch, D width.
 """
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +17,9 @@ from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream.fingerprint import digest, of_weights
 from lit_pretrain.types import Encoder
 
+POOLED = "pooled"  # among names of layers: the encoder's own pooled vector
+ALL = "all"  # the same, and every named layer
+
 
 class Features(NamedTuple):
     """Vectors (N, D) float32 and labels (N,), on the CPU."""
@@ -25,29 +30,56 @@ class Features(NamedTuple):
 
 @torch.no_grad()
 def extract(
-    encoder: Encoder, data: DataModule, split: str, limit: int | None = None, seed: int = 0, layer: str | None = None
-) -> Features:
-    """Features of a labelled split in source order, in eval mode; modes and random states are as before afterwards.
+    encoder: Encoder,
+    data: DataModule,
+    split: str,
+    limit: int | None = None,
+    seed: int = 0,
+    layers: Sequence[str] = (POOLED,),
+) -> dict[str, Features]:
+    """Features of a labelled split in source order by layer, in eval mode, of one pass; modes and random states are as
+    before afterwards.
 
     Args:
         encoder: on any device.
         data: set up.
         split, limit, seed: see `DataModule.loader`.
-        layer: mean over an example's units of this named layer; None: the pooled vector.
+        layers: the mean over an example's units of each of these named layers; "pooled": the pooled vector.
+
+    Raises:
+        ValueError: there is no such layer.
     """
+    device, inner = next(encoder.parameters()).device, any(layer != POOLED for layer in layers)
+    vectors: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+    labels = []
+    with in_eval_mode(encoder):
+        for batch in data.loader(split, shuffle=False, labelled=True, limit=limit, seed=seed):
+            encoded = encoder(batch.to(device), layers=inner)
+            for layer, found in vectors.items():
+                found.append(encoded.pool(None if layer == POOLED else layer).cpu())
+            labels.append(batch.labels.cpu())
+    return {layer: Features(torch.cat(found), torch.cat(labels)) for layer, found in vectors.items()}
+
+
+@torch.no_grad()
+def layers_of(encoder: Encoder, data: DataModule) -> tuple[str, ...]:
+    """The names of an encoder's layers, from bottom to top, and "pooled"."""
     device = next(encoder.parameters()).device
+    with in_eval_mode(encoder):
+        batch = next(iter(data.loader("validation", shuffle=False, labelled=True)))
+        return (*encoder(batch.to(device), layers=True).layers, POOLED)
+
+
+@contextmanager
+def in_eval_mode(encoder: Encoder) -> Iterator[None]:
+    """Each module is in its own mode again afterwards."""
     modes = {module: module.training for module in encoder.modules()}
     encoder.eval()
-    vectors, labels = [], []
     try:
-        for batch in data.loader(split, shuffle=False, labelled=True, limit=limit, seed=seed):
-            encoded = encoder(batch.to(device), layers=layer is not None)
-            vectors.append(encoded.pool(layer).cpu())
-            labels.append(batch.labels.cpu())
+        yield
     finally:
         for module, training in modes.items():
             module.training = training
-    return Features(torch.cat(vectors), torch.cat(labels))
 
 
 class FeatureStore:
@@ -63,14 +95,22 @@ class FeatureStore:
         self.folder, self.data, self.data_hash = folder, data, data_hash
 
     def get(
-        self, encoder: Encoder, split: str, limit: int | None = None, seed: int = 0, layer: str | None = None
-    ) -> Features:
+        self,
+        encoder: Encoder,
+        split: str,
+        limit: int | None = None,
+        seed: int = 0,
+        layers: Sequence[str] = (POOLED,),
+    ) -> dict[str, Features]:
         """See `extract`."""
-        choice = None if limit is None else (limit, seed)  # without a limit the seed chooses nothing
-        path = self.folder / f"{digest(of_weights(encoder), self.data_hash, split, choice, layer)}.safetensors"
-        if not path.exists():
+        choice, weights = None if limit is None else (limit, seed), of_weights(encoder)  # all are no choice of a seed's
+        paths = {
+            layer: self.folder / f"{digest(weights, self.data_hash, split, choice, layer)}.safetensors" for layer in layers
+        }
+        if missing := [layer for layer, path in paths.items() if not path.exists()]:
             self.folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(f".{os.getpid()}.partial")
-            save_file(extract(encoder, self.data, split, limit, seed, layer)._asdict(), partial)
-            os.replace(partial, path)
-        return Features(**load_file(path))
+            for layer, found in extract(encoder, self.data, split, limit, seed, missing).items():
+                partial = paths[layer].with_suffix(f".{os.getpid()}.partial")
+                save_file(found._asdict(), partial)
+                os.replace(partial, paths[layer])
+        return {layer: Features(**load_file(path)) for layer, path in paths.items()}

@@ -6,7 +6,7 @@ from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.downstream.tuning.base import Tuning
 from lit_pretrain.downstream.tuning.full import Full
 from lit_pretrain.objectives.base import PretrainModule, total_steps
-from lit_pretrain.types import Batch, Encoder, Losses
+from lit_pretrain.types import Batch, Encoder, Losses, Outcomes
 
 
 class FineTune(PretrainModule):
@@ -23,10 +23,12 @@ class FineTune(PretrainModule):
         tuning: which weights of the encoder train.
     """
 
+    outcomes: Outcomes | None = None  # of the examples of the split that was validated or tested last
+
     def __init__(self, encoder: Encoder, task: Task, tuning: Tuning = Full()):
         super().__init__()
-        self.encoder, self.task, self.tuning = encoder, task, tuning
-        tuning.freeze(encoder)
+        self.encoder, self.task, self.tuning = tuning.prepare(encoder), task, tuning
+        tuning.freeze(self.encoder)
         self.train()  # a loaded encoder arrives in eval mode, and Lightning leaves the modes as they are
 
     def setup(self, stage: str) -> None:
@@ -35,7 +37,7 @@ class FineTune(PretrainModule):
 
     def loss(self, batch: Batch) -> Losses:
         if getattr(batch, self.task.needs) is None:
-            raise ValueError(_missing(self.task))
+            raise ValueError(missing(self.task))
         encoded = self.task.encode(self.encoder, batch)
         predictions = self.task(encoded)
         if not self.training:
@@ -50,6 +52,7 @@ class FineTune(PretrainModule):
     def on_validation_epoch_end(self) -> None:
         super().on_validation_epoch_end()
         self.log_dict({f"{self._stage}/{name}": value for name, value in self.task.metrics.compute().items()})
+        self.outcomes = self.task.outcomes()
         self.task.metrics.reset()
 
     def predict_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
@@ -58,10 +61,15 @@ class FineTune(PretrainModule):
                 "labels": of.labels}  # fmt: skip
 
     def configure_optimizers(self) -> dict:
-        return self.tuning.recipe(self.optim).configure(self, total_steps(self.trainer))
+        recipe = self.tuning.recipe(self.optim)
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise ValueError(f"{type(self.tuning).__name__} leaves the encoder as it is, and {type(self.task).__name__} has"
+                             " no weights of its own: give one that trains some, or options with weights")  # fmt: skip
+        return recipe.configure(self, total_steps(self.trainer))
 
 
-def _missing(task: Task) -> str:
+def missing(task: Task) -> str:
+    """What to do about batches without what the task learns from."""
     if task.needs == "labels":
         return "fine-tuning needs labelled batches: wrap the data in lit_pretrain.downstream.labelled.Labelled"
     return (f"{type(task).__name__} learns from {task.needs} of the batch, and these batches have none: give data whose"

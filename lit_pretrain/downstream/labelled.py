@@ -19,7 +19,7 @@ class Labelled(DataModule):
         super().__init__()
         self.data, self.like, self.limit, self.seed = data, like, limit, seed
         if like is not None and (pretraining := load_data(like)) is not None:
-            data.adopt(pretraining)
+            data.adopt(pretraining.data if isinstance(pretraining, Labelled) else pretraining)  # of a fine-tuning
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -14,10 +14,10 @@ from lit_pretrain.config.compose import compose
 from lit_pretrain.config.mistake import Mistake, one_line
 from lit_pretrain.config.schema import Argument, Schema, signature
 from lit_pretrain.datamodules.base import DataModule
-from lit_pretrain.downstream import fingerprint, table
+from lit_pretrain.downstream import compare, confusion, curves, fingerprint, report, sweep, table
 from lit_pretrain.downstream.cell import Cell, Count, Subject
-from lit_pretrain.downstream.evaluation import Evaluation, results
-from lit_pretrain.downstream.features import FeatureStore
+from lit_pretrain.downstream.evaluation import Evaluation, completed
+from lit_pretrain.downstream.features import ALL, POOLED, FeatureStore, layers_of
 from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.downstream.task.classify import Classify
 from lit_pretrain.downstream.tune import Budget, tune
@@ -30,42 +30,51 @@ from lit_pretrain.probes.base import Probe
 from lit_pretrain.probes.knn import KNNProbe
 from lit_pretrain.probes.logistic import LogisticProbe
 
-LISTS = ("--ckpt", "--labels", "--seeds")  # options that take several values
+LISTS = ("--ckpt", "--labels", "--seeds", "--layers")  # options that take several values
 HELP = """usage: lit-pretrain evaluate --ckpt PATH ... [options]
 
   --ckpt PATH ...       checkpoints, run folders, exported folders or names on the hub
   --config FILE         a protocol, such as conf/downstream/protocol.yaml; may be repeated
   --data FILE           labelled data; default: those of the checkpoint. --data.KEY VALUE sets a key of them
   --out FOLDER          where cells, table and plot are written; the same command in the same folder goes on
+  --sweep true          each --ckpt run folder stands for all checkpoints in it: sweep.png, the curve over steps
   --jobs 4              processes that compute cells, each with its share of the cores and GPUs; default: 1
   --labels 100 all      numbers of training labels
   --seeds 0 1 2         each cell is repeated with these
   --task PATH           class path of what is fine-tuned, such as lit_pretrain.downstream.task.ctc.CTC; default: Classify
   --task_options.KEY VALUE  its arguments
-  --budget.KEY VALUE    learning_rates, epochs, min_steps, max_steps, precision of every fine-tuning
-  --layer, --probes, --tunings   see lit-pretrain show Protocol
+  --budget.KEY VALUE    learning_rates, weight_decays, epochs, min_steps, max_steps, precision of every fine-tuning
+  --layers all          which layers the probes may see: names, pooled (default), all; validation chooses
+  --overlap 0.1         refuse data of whose test examples a larger share stands in train or validation too
+  --probes, --tunings   see lit-pretrain show Protocol
 """
 
 
 class Protocol(Recorded):
     """Every probe and every tuning, of a random and of the pretrained encoder, times label counts, times seeds.
 
-    All choices (learning rate, a probe's penalty) are made on the validation split, from the grid that stands here,
-    the same for every row. The test split is read once by each cell, after the choice. A seed sets which labels are
-    kept, the random encoder, the head, and the order and draws of fine-tuning; so the spread of a deterministic probe
-    on all labels of a pretrained encoder is 0.
+    All choices (learning rate, weight decay, layer, a probe's penalty) are made on the validation split, from the grid that
+    stands here, the same for every row. The test split is read once by each cell, after the choice, and data whose test
+    examples stand in the validation or training split are refused. A seed sets which labels are kept, the random encoder,
+    the head, and the order and draws of fine-tuning; so the spread of a deterministic probe on all labels of a pretrained
+    encoder is 0. compare.csv says which differences are more than luck: `paired_bootstrap` over test examples, of each
+    pretrained row against its random one and of each further checkpoint against the first, on the same data.
 
     Args:
         labels: how many training labels are used, balanced over the classes; "all". k shots of C classes are k * C labels.
         seeds: each cell is repeated with these; of few labels, each is an episode.
         probes: on frozen features.
         tunings: which weights train; a random encoder under the same tuning and budget is the row "from scratch".
-        layer: named layer whose mean the probes see; None: the pooled vector.
+        layers: what the probes may see: the mean over an example's units of a named layer, such as "block05"; "pooled",
+            the encoder's own pooled vector; "all". Of several, each probe takes the one that is best on validation, and
+            layers.csv and layers.png show all of them there.
         budget: what each tuning may spend.
         task: class path of the task that is fine-tuned.
         task_options: its arguments, except the encoder's width and the number of classes, which the data give. A probe
             of classes is left out where the data have none, and one of numbers where they have none. Tables show the main
             metrics, and table.csv has all.
+        overlap: the largest share of test examples that may stand in the training or the validation split too; data with
+            more are refused.
     """
 
     def __init__(
@@ -74,17 +83,21 @@ class Protocol(Recorded):
         seeds: tuple[int, ...] = (0, 1, 2),
         probes: tuple[Probe, ...] = (LogisticProbe(), KNNProbe()),
         tunings: tuple[Tuning, ...] = (Full(),),
-        layer: str | None = None,
+        layers: tuple[str, ...] = (POOLED,),
         budget: Budget = Budget(),
         task: str = class_path(Classify),
         task_options: dict[str, Any] | None = None,
+        overlap: float = 0.1,
     ):
-        if not labels or not seeds or not (probes or tunings):
-            raise ValueError(f"labels={labels}, seeds={seeds}: give at least one of each, and one probe or tuning")
+        if not labels or not seeds or not layers or not (probes or tunings):
+            raise ValueError(f"labels={labels}, seeds={seeds}, layers={layers}: give at least one of each, and one probe or"
+                             " tuning")  # fmt: skip
+        if not 0 <= overlap <= 1:
+            raise ValueError(f"overlap={overlap} is a share: give a number from 0 to 1")
         if bad := [count for count in labels if count != "all" and count < 1]:
             raise ValueError(f"labels={bad}: give a number above 0, or all")
         self.labels, self.seeds, self.probes, self.tunings = list(labels), list(seeds), list(probes), list(tunings)
-        self.layer, self.budget = layer, budget
+        self.layers, self.budget, self.overlap = list(layers), budget, overlap
         self.task, self.task_options = import_class(task), dict(task_options or {})
         if not (isinstance(self.task, type) and issubclass(self.task, Task)):
             raise ValueError(f"task={task!r}: give the class path of a task, such as {class_path(Classify)}")
@@ -111,19 +124,25 @@ class Protocol(Recorded):
         Raises:
             ValueError: the data have no labels of the task.
         """
-        return results(lambda: Evaluation(self, subjects, folder))
+        return completed(lambda: Evaluation(self, subjects, folder)).results()
 
     def evaluate(self, subjects: Sequence[Subject], folder: Path) -> list[table.Row]:
         """Run, and `tabulate`."""
         return self.tabulate(lambda: Evaluation(self, subjects, folder), folder)
 
     def tabulate(self, make: Callable[[], Evaluation], folder: Path, jobs: int = 1) -> list[table.Row]:
-        """Write protocol.yaml, run (see `evaluation.results`), write table.md, table.csv, table.png and results.json, and
-        give the table's rows."""
+        """Write protocol.yaml, run (see `evaluation.completed`), write table.md, table.csv, table.png, results.json,
+        compare.csv, confusion.json and report.html, and with several layers layers.csv and layers.png; give the table's
+        rows."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "protocol.yaml").write_bytes(yaml.safe_dump(spec(self), sort_keys=False).encode())
-        rows = table.summarise(results(make, jobs))
+        evaluation = completed(make, jobs)
+        results = evaluation.results()
+        rows = compare.marked(table.summarise(results), compare.write(evaluation, folder / "compare.csv"))
         table.write(rows, self.shown(rows), folder)
+        curves.write(results, folder)
+        confusion.write(evaluation, folder / "confusion.json")
+        (folder / "report.html").write_bytes(report.compared([folder]).encode())
         return rows
 
     def shown(self, rows: Sequence[table.Row]) -> dict[str, bool]:
@@ -134,23 +153,30 @@ class Protocol(Recorded):
     def key(self, cell: Cell, weights: str, data_hash: str) -> str:
         """The hash of all that the result depends on."""
         start = weights if cell.pretrained else spec(cell.subject.encoder)
-        spent = self.layer if isinstance(cell.way, Probe) else [self.budget, class_path(self.task), self.task_options]
+        spent = self.layers if isinstance(cell.way, Probe) else [self.budget, class_path(self.task), self.task_options]
         # A probe of all features of the pretrained encoder draws nothing: it is measured once for all seeds.
         drawn = not (cell.pretrained and cell.limit is None and isinstance(cell.way, Probe))
         return fingerprint.digest(start, cell.way, cell.labels, cell.seed if drawn else None, data_hash, spent)
 
     def compute(self, cell: Cell, features: FeatureStore) -> dict[str, Any]:
-        """The cell's `metrics` on test, whether their `larger_is_better`, and what was selected on validation."""
+        """The cell's `metrics` on test, whether their `larger_is_better`, the `outcomes` of test examples, and what was
+        selected on validation."""
         return self._probe(cell, features) if isinstance(cell.way, Probe) else self._tune(cell)
 
     def _probe(self, cell: Cell, features: FeatureStore) -> dict[str, Any]:
-        probe = build(spec(cell.way))
         encoder = cell.encoder().to(torch.accelerator.current_accelerator(check_available=True) or "cpu")
-        train = features.get(encoder, "train", cell.limit, cell.seed, self.layer)
-        probe.fit(*train, validation=features.get(encoder, "validation", layer=self.layer))
-        test = features.get(encoder, "test", layer=self.layer)
+        layers = layers_of(encoder, features.data) if ALL in self.layers else self.layers
+        train = features.get(encoder, "train", cell.limit, cell.seed, layers)
+        validation = features.get(encoder, "validation", layers=layers)
+        probes = {layer: build(spec(cell.way)).fit(*train[layer], validation=validation[layer]) for layer in layers}
+        selected: dict[str, Any] = {"layer": layers[0]}
+        if len(layers) > 1:
+            scores = {layer: dict(probe.score(*validation[layer]))[probe.main] for layer, probe in probes.items()}
+            pick = max if cell.way.larger_is_better else min
+            selected = {"layer": pick(scores, key=scores.__getitem__), "metric": cell.way.main, "validation": scores}
+        probe, test = probes[selected["layer"]], features.get(encoder, "test", layers=[selected["layer"]])[selected["layer"]]
         return {"metrics": dict(probe.score(*test)), "larger_is_better": probe.larger_is_better,
-                "protocol": probe.protocol()}  # fmt: skip
+                "outcomes": probe.outcomes(*test), "protocol": probe.protocol(), **selected}  # fmt: skip
 
     def _tune(self, cell: Cell) -> dict[str, Any]:
         task = partial(self.task.of, **self.task_options)
@@ -200,6 +226,7 @@ def main(words: Sequence[str]) -> int:
         "data": Argument(DataModule | None, None),
         "out": Argument(str, "runs/evaluate"),
         "jobs": Argument(int, 1),
+        "sweep": Argument(bool, False),
         **arguments,
     })  # fmt: skip
     tree, asks = compose("evaluate", _lists(words), os.environ, keys)
@@ -209,20 +236,24 @@ def main(words: Sequence[str]) -> int:
     given = {name: tree[name] for name in arguments if name in tree}
     if "class_path" not in (budget := given.get("budget", {})):
         given["budget"] = {"class_path": class_path(Budget), "init_args": budget}
-    paths, out = tree["ckpt"], Path(tree.get("out", "runs/evaluate"))
-    names, jobs = [Path(path).name for path in paths], tree.get("jobs", 1)
+    out, jobs, sweeps = Path(tree.get("out", "runs/evaluate")), tree.get("jobs", 1), tree.get("sweep", False)
     if jobs < 1:
         raise Mistake(f"jobs={jobs}: give the number of processes, 1 or more")
     try:
         protocol = build({"class_path": class_path(Protocol), "init_args": given})
+        paths = sweep.all_checkpoints(tree["ckpt"]) if sweeps else tree["ckpt"]
+        names = [Path(path).name for path in paths]
         named = [name if names.count(name) == 1 else path for path, name in zip(paths, names, strict=True)]
         make = partial(evaluation, protocol, list(zip(paths, named, strict=True)), tree.get("data"), out)
         rows = protocol.tabulate(make, out, jobs)
+        if sweeps:
+            sweep.draw(rows, protocol.shown(rows), dict(zip(named, paths, strict=True)), out / "sweep.png")
     except ValueError as error:
         raise Mistake(one_line(str(error))) from error
     for metric, percent in protocol.shown(rows).items():
         table.show(rows, metric, percent=percent)
-    print(f"{out}: table.md, table.csv, table.png, results.json, protocol.yaml")
+    more = ", sweep.png" if sweeps else ""
+    print(f"{out}: report.html, table.md, table.csv, table.png, compare.csv, results.json, protocol.yaml{more}")
     return 0
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 COLUMNS = ("checkpoint", "row", "labels", "metric", "larger_is_better", "mean", "std", "seeds", "n")
+COMPARED = ("difference", "p", "mark")  # what `compare.marked` adds
 Row = dict[str, Any]  # these
 
 
@@ -45,6 +46,8 @@ def show(rows: list[Row], metric: str, console: Console | None = None, percent: 
     console = console or Console()
     console.print(_title(rows, metric, percent))
     console.print(grid)
+    if note := _note(rows, metric):
+        console.print(note)
 
 
 def write(rows: list[Row], metrics: Mapping[str, bool], folder: Path) -> None:
@@ -54,9 +57,10 @@ def write(rows: list[Row], metrics: Mapping[str, bool], folder: Path) -> None:
         heads, lines = _grid(rows, metric, percent)
         page += [_title(rows, metric, percent), ""]
         page += ["| " + " | ".join(line) + " |" for line in (heads, ["---", *["---:"] * (len(heads) - 1)], *lines)] + [""]
+        page += [note, ""] if (note := _note(rows, metric)) else []
     (folder / "table.md").write_bytes("\n".join(page).encode())
     with open(folder / "table.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, (*COLUMNS, *COMPARED))
         writer.writeheader()
         writer.writerows(row | {"seeds": " ".join(map(str, row["seeds"]))} for row in rows)
     (folder / "results.json").write_bytes(json.dumps(rows, indent=2).encode())
@@ -77,9 +81,15 @@ def _grid(rows: list[Row], metric: str, percent: bool) -> tuple[list[str], list[
     lines: dict[str, dict[int | str, str]] = {}
     for row in rows:
         name = f"{row['checkpoint']}: {row['row']}" if several else row["row"]
-        lines.setdefault(name, {})[row["labels"]] = _shown(row["mean"], row["std"], percent)
+        lines.setdefault(name, {})[row["labels"]] = _shown(row["mean"], row["std"], percent) + row.get("mark", "")
     heads = ["row", *(f"{count} labels" for count in labels)]
     return heads, [[name, *(cells.get(count, "") for count in labels)] for name, cells in lines.items()]
+
+
+def _note(rows: list[Row], metric: str) -> str:
+    if not any(row.get("mark") for row in rows if row["metric"] == metric):
+        return ""
+    return "p < 0.05, paired bootstrap over test examples (compare.csv): * better, † worse than from random weights"
 
 
 def _shown(mean: float, std: float, percent: bool) -> str:

@@ -154,13 +154,13 @@ def in_source_order(ids: np.ndarray, lengths: np.ndarray, index: np.ndarray) -> 
     return np.concatenate(sequences).astype(np.int32), offsets
 
 
-def same(out: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+def same(out: Path, there: dict[str, Any], here: dict[str, Any], what: str = "units") -> None:
     """Raises ValueError if what was asked for there is not what is asked for here."""
     there, here = flat(json.loads(json.dumps(there))), flat(json.loads(json.dumps(here)))
     keys = [key for key in sorted(there.keys() | here.keys()) if there.get(key) != here.get(key)]
     if keys:
         changes = ", ".join(f"{key} ({there.get(key)} there, {here.get(key)} here)" for key in keys[:3])
-        raise ValueError(f"{out} holds other units: {changes}; choose another --out")
+        raise ValueError(f"{out} holds other {what}: {changes}; choose another --out")
 
 
 def write_card(path: Path, content: dict[str, Any]) -> None:

@@ -97,7 +97,12 @@ def load_head(name_or_folder: str | Path) -> Part:
 
 
 def save_pretrained(
-    encoder: Encoder, folder: str | Path, *, decoder: Encoder | None = None, artifacts: dict[str, str] | None = None
+    encoder: Encoder,
+    folder: str | Path,
+    *,
+    decoder: Encoder | None = None,
+    artifacts: dict[str, str] | None = None,
+    theirs: bool | None = None,
 ) -> str | None:
     """Write an encoder where `from_pretrained`, and if its family is known `transformers`, read it.
 
@@ -106,6 +111,7 @@ def save_pretrained(
         folder: is made; files of the same names are replaced.
         decoder: second half of an encoder-decoder, written into the same model.
         artifacts: file name -> text of further files, such as tokenizer.json.
+        theirs: write the format of transformers, or false: our own; None: theirs where its family is known.
 
     Returns:
         The class of transformers that reads it; None: only lit_pretrain does.
@@ -115,7 +121,13 @@ def save_pretrained(
     if decoder is not None and not (family and family.decoder and family.decoder.owns(decoder)):
         raise ValueError(f"{type(encoder).__name__} and {type(decoder).__name__} are no pair that transformers knows;"
                          " save each by itself")  # fmt: skip
-    if isinstance(encoder, HuggingFaceEncoder) and encoder.whole:
+    known = family is not None or (isinstance(encoder, HuggingFaceEncoder) and encoder.whole)
+    if theirs and not known:
+        raise ValueError(f"transformers has no model that computes what this {type(encoder).__name__} computes; the format"
+                         " safetensors takes every encoder")  # fmt: skip
+    if theirs is False:
+        family = None
+    elif isinstance(encoder, HuggingFaceEncoder) and encoder.whole:
         _clear(folder, artifacts)
         encoder.model.save_pretrained(folder)
         return type(encoder.model).__name__

@@ -33,6 +33,7 @@ ALLOWED = {
                                 "lit_pretrain.callbacks", "lit_pretrain.config"],
     "lit_pretrain.adapt": [*PARTS, "lit_pretrain.objectives.base", "lit_pretrain.datamodules", "lit_pretrain.downstream"],
     "lit_pretrain.strategies": GROUND,
+    "lit_pretrain.bench": ["lit_pretrain"],
     "lit_pretrain.catalogue": ["lit_pretrain"],
     "lit_pretrain.run": ["lit_pretrain"],
     "lit_pretrain.config": GROUND,

@@ -35,7 +35,8 @@ def test_the_page_of_a_run(tmp_path, fit):
     assert not re.search(r"https?:|src=|<link|<script|@import|url\(", page)
     assert "Denoise with PixelEncoder" in page and "model: &lt;Denoise&gt;" in page
     assert "fine-tuned &lt;b&gt;" in page and "70.0 <small>± 1.0</small>" in page
-    assert page.count('class="dot"') == 2 * 50
+    dots = re.findall(r'<circle class="dot g\d+"[^>]*><title>([^<]*)</title>', page)
+    assert len(dots) == 2 * 50 and dots[0].endswith("example 0 of the map") and dots[:50] == dots[50:]
     assert "prefers-color-scheme: dark" in page and 'name="viewport"' in page
     baseline = re.search(r"<figcaption>Accuracy</figcaption>.*?</svg>", page).group()
     assert baseline.count('class="baseline"') == 2 and "<title>step 0:" in baseline

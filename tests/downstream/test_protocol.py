@@ -48,8 +48,8 @@ def test_the_table_is_complete(subject, tmp_path):
     assert all(row["n"] == 2 and row["seeds"] == [0, 1] and 0 <= row["mean"] <= 1 for row in rows)
     assert json.loads((tmp_path / "results.json").read_text()) == rows
     assert len(list(csv.DictReader((tmp_path / "table.csv").open()))) == len(rows)
-    lines = (tmp_path / "table.md").read_text().splitlines()
-    assert [line.split("|")[1].strip() for line in lines[4:]] == ROWS
+    lines = [line for line in (tmp_path / "table.md").read_text().splitlines() if line.startswith("|")]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ROWS
     assert (tmp_path / "table.png").stat().st_size > 1000
     assert spec(build(yaml.safe_load((tmp_path / "protocol.yaml").read_text()))) == spec(tiny())
     scratch = [row for row in rows if row["row"] == "from scratch" and row["metric"] == "accuracy"]
@@ -90,9 +90,9 @@ def test_a_cut_run_goes_on_without_repeating(subject, tmp_path, monkeypatch):
 def test_the_test_split_is_read_once_and_after_selection(subject, tmp_path):
     tiny(probes=(), labels=(30,), seeds=(0,)).run([subject], tmp_path)
     asked = subject.data.asked
-    first = asked[1:]  # the fingerprint reads the training split
-    assert asked[0] == "train"
-    assert first == ["train", "validation"] * 2 + ["test"] + ["train", "validation"] * 2 + ["test"]
+    # The fingerprint reads the training split, and what two splits share is found without their labels.
+    assert asked[:4] == ["train", "train", "validation", "test"]
+    assert asked[4:] == ["train", "validation"] * 2 + ["test"] + ["train", "validation"] * 2 + ["test"]
     subject.data.asked.clear()
     tiny(tunings=(), labels=(30,), seeds=(0,)).run([subject], tmp_path)
     assert Counter(asked)["test"] == 2  # one extraction for the random and one for the pretrained encoder
@@ -106,6 +106,54 @@ def test_the_rate_is_the_best_on_validation(subject, tmp_path):
 
 
 PRODUCE = {"task": class_path(CTC), "task_options": {"dropout": 0.0}}
+
+
+def test_the_grid_has_weight_decays_too(subject, tmp_path):
+    budget = Budget(learning_rates=(1e-7, 1e-2), weight_decays=(0.0, 0.1), min_steps=30, epochs=1)
+    assert budget.grid() == [(1e-7, 0.0), (1e-7, 0.1), (1e-2, 0.0), (1e-2, 0.1)]
+    for result in tiny(probes=(), labels=("all",), seeds=(0,), budget=budget).run([subject], tmp_path):
+        chosen = f"{result['learning_rate']}, {result['weight_decay']}"
+        assert len(result["validation"]) == 4 and result["validation"][chosen] == max(result["validation"].values())
+    assert Budget().grid() == [(3e-4, 0.01), (1e-3, 0.01)]
+    with pytest.raises(ValueError, match="weight_decays"):
+        Budget(weight_decays=())
+
+
+def test_the_layer_is_the_best_on_validation(subject, tmp_path):
+    with torch.no_grad():  # the last block hides what the first shows
+        subject.encoder.final_norm.weight.zero_()
+    protocol = tiny(tunings=(), probes=(LogisticProbe((1e-2,), max_iter=20),), labels=(30,), layers=("all",))
+    rows = protocol.evaluate([subject], tmp_path)
+    assert {row["row"]: row["mean"] > 0.3 for row in rows if row["metric"] == "accuracy"} == dict.fromkeys(ROWS[:2], True)
+    for result in protocol.run([subject], tmp_path):
+        scores = result["validation"]
+        assert list(scores) == ["embedding", "block00", "block01", "pooled"]
+        assert scores[result["layer"]] == max(scores.values())
+    curve = [row for row in csv.DictReader((tmp_path / "layers.csv").open()) if row["row"] == ROWS[1]]
+    assert [row["layer"] for row in curve] == ["embedding", "block00", "block01", "pooled"]
+    assert sum(int(row["chosen"]) for row in curve) == 2 and curve[-1]["chosen"] == "0" and float(curve[-1]["mean"]) < 0.2
+    assert (tmp_path / "layers.png").stat().st_size > 1000
+    assert subject.data.asked.count("test") <= 1 + 4  # to find shared examples, then once for each cell, of one layer
+
+
+def test_rows_are_compared_on_the_same_examples(subject, encoder, tmp_path):
+    broken = type(encoder)()
+    with torch.no_grad():
+        broken.embedding.weight.zero_()
+    quick = tiny(tunings=(), probes=(LogisticProbe((1e-2,), max_iter=20),), labels=("all",))
+    rows = quick.evaluate([subject, Subject("broken", broken, subject.data)], tmp_path)
+    found = list(csv.DictReader((tmp_path / "compare.csv").open()))
+    against = [(row["checkpoint"], row["against_checkpoint"], row["against_row"]) for row in found]
+    assert against == [("digits", "digits", ROWS[0]), ("broken", "broken", ROWS[0]), ("broken", "digits", ROWS[1])]
+    mean = {(row["checkpoint"], row["row"]): row["mean"] for row in rows if row["metric"] == "accuracy"}
+    for row in found:
+        difference = mean[row["checkpoint"], row["row"]] - mean[row["against_checkpoint"], row["against_row"]]
+        assert float(row["difference"]) == pytest.approx(difference)
+        assert float(row["low"]) <= difference <= float(row["high"])
+    assert all(float(row["p"]) < 0.01 and row["examples"] == "359" for row in found[1:])
+    (marked,) = [line for line in (tmp_path / "table.md").read_text().splitlines() if "broken: pretrained" in line]
+    assert marked.endswith("† |")
+    assert not any(row["p"] for row in rows if row["metric"] == "macro_f1" or row["row"] == ROWS[0])
 
 
 def test_of_errors_the_smallest_on_validation_is_selected_and_probes_need_classes(encoder, produced, tmp_path):

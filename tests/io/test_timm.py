@@ -65,12 +65,12 @@ def test_timm_reads_its_own(tmp_path):
 def test_the_command_writes_it(tmp_path: Path, capsys):
     encoder = ViT(16, 4, 1, 32, 2, 4, eps=1e-6).eval()
     said = {"crop_size": {"height": 16, "width": 16}, "image_mean": [0.3], "image_std": [0.2]}
-    content = {"encoder": spec(encoder), "artifacts": {"preprocessor_config.json": json.dumps(said)}}
+    content = {"encoder": spec(encoder), "data": None, "artifacts": {"preprocessor_config.json": json.dumps(said)}}
     weights = {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
     checkpoint.write({"state_dict": weights, checkpoint.KEY: content}, tmp_path / "checkpoints" / "step-1.ckpt")
     out = tmp_path / "out"
     assert main([str(tmp_path), "--to", str(out)]) == 0
-    assert main([str(tmp_path), "--to", str(out), "--for", "timm"]) == 0
+    assert main([str(tmp_path), "--to", str(out), "--format", "timm"]) == 0
     assert f"timm.create_model('local-dir:{out}', pretrained=True)" in capsys.readouterr().out
     written = timm.create_model(f"local-dir:{out}", pretrained=True).pretrained_cfg
     assert (written["input_size"], written["mean"], written["std"]) == ((1, 16, 16), [0.3], [0.2])

@@ -9,7 +9,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.nn.pooling.ego import EgoSum
 from lit_pretrain.nn.pooling.sum import Sum
-from lit_pretrain.types import Encoded, Encoder, GraphBatch, Term
+from lit_pretrain.types import Encoded, Encoder, GraphBatch, Outcomes, Term
 
 
 class GraphPrompt(Task):
@@ -51,8 +51,10 @@ class GraphPrompt(Task):
         """`pooled` are sums over subgraphs, without the prompt.
 
         Raises:
-            ValueError: the encoder is not frozen.
+            ValueError: the encoder is not frozen, or the batch holds no graphs.
         """
+        if not isinstance(batch, GraphBatch):
+            raise ValueError(f"GraphPrompt reads graphs, and these data are batches of {type(batch).__name__}")
         if any(parameter.requires_grad for parameter in encoder.parameters()):
             raise ValueError("GraphPrompt trains a prompt alone, and this encoder is not frozen: use the tuning"
                              " lit_pretrain.downstream.tuning.linear.Linear")  # fmt: skip
@@ -83,4 +85,6 @@ class GraphPrompt(Task):
         return torch.where(self.counts > 0, queries @ prototypes.T, -1.0) / self.temperature
 
     def update(self, predictions: Tensor, encoded: Encoded, batch: GraphBatch) -> None:
-        self.metrics.update(self.decode(predictions), batch.labels)
+        scores = self.decode(predictions)
+        self.metrics.update(scores, batch.labels)
+        self.tally.add(Outcomes.of_classes(scores.argmax(1), batch.labels))

@@ -5,8 +5,10 @@ from collections.abc import Hashable, Sequence
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 from lit_pretrain.downstream.decoding.error_rate import edit_distance
+from lit_pretrain.types import Outcomes
 
 
 class ErrorRate(Metric):
@@ -19,17 +21,22 @@ class ErrorRate(Metric):
     higher_is_better = False
     full_state_update = False
 
-    edits: Tensor
-    length: Tensor
+    edits: list[Tensor]
+    lengths: list[Tensor]
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("edits", torch.tensor(0), dist_reduce_fx="sum")
-        self.add_state("length", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("edits", [], dist_reduce_fx="cat")
+        self.add_state("lengths", [], dist_reduce_fx="cat")
 
     def update(self, hypotheses: Sequence[Sequence[Hashable]], references: Sequence[Sequence[Hashable]]) -> None:
-        self.edits += sum(edit_distance(x, y) for x, y in zip(hypotheses, references, strict=True))
-        self.length += sum(map(len, references))
+        edits = [edit_distance(x, y) for x, y in zip(hypotheses, references, strict=True)]
+        self.edits.append(torch.tensor(edits, device=self.device))
+        self.lengths.append(torch.tensor(list(map(len, references)), device=self.device))
 
     def compute(self) -> Tensor:
-        return self.edits / self.length.clamp(min=1)
+        return dim_zero_cat(self.edits).sum() / dim_zero_cat(self.lengths).sum().clamp(min=1)
+
+    def outcomes(self) -> Outcomes:
+        """Of each example since the last reset."""
+        return Outcomes(dim_zero_cat(self.edits)[:, None], dim_zero_cat(self.lengths)[:, None]).cpu()

@@ -7,8 +7,9 @@ from lightning import LightningDataModule
 from torchmetrics import MetricCollection
 
 from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.downstream.task.tally import Tally
 from lit_pretrain.part import Part
-from lit_pretrain.types import Batch, Encoded, Encoder, Term
+from lit_pretrain.types import Batch, Encoded, Encoder, Outcomes, Term
 
 Need = Literal["labels", "unit_labels", "target", "pair_labels", "counterparts"]
 # The attribute of the data that names them.
@@ -38,6 +39,10 @@ class Task(Part):
     percent: ClassVar[bool] = True
     metrics: MetricCollection
     num_classes: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tally = Tally()  # a task whose main metric is a mean over examples adds to it in `update`
 
     @classmethod
     def of(cls, encoder: Encoder, data: DataModule, **options: Any) -> Self:
@@ -81,6 +86,11 @@ class Task(Part):
     def update(self, predictions: Any, encoded: Encoded, batch: Batch) -> None:
         """Let the metrics see a batch."""
         self.metrics.update(predictions, batch.labels)
+
+    def outcomes(self) -> Outcomes | None:
+        """Of all examples since the last call, before `metrics` are reset; None: the main metric is no mean over examples,
+        so that examples cannot be compared."""
+        return self.tally.take()
 
     def predicted(self, batch: Batch) -> Batch:
         """The batch whose examples predictions are of."""

@@ -9,7 +9,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from lit_pretrain.downstream.task.base import Task
-from lit_pretrain.types import Batch, Encoded, Term
+from lit_pretrain.types import Batch, Encoded, Outcomes, Term
 
 
 class Classify(Task):
@@ -44,3 +44,7 @@ class Classify(Task):
     def loss(self, predictions: Tensor, batch: Batch) -> Term:
         # Softmax in fp32.
         return Term(F.cross_entropy(predictions.float(), batch.labels, reduction="sum"), len(batch.labels))
+
+    def update(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> None:
+        super().update(predictions, encoded, batch)
+        self.tally.add(Outcomes.of_classes(predictions.argmax(1), batch.labels))

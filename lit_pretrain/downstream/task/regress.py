@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from lit_pretrain.downstream.task.numbers import Numbers
-from lit_pretrain.types import Batch, Encoded, Term
+from lit_pretrain.types import Batch, Encoded, Outcomes, Term
 
 
 class Regress(Numbers):
@@ -74,7 +74,9 @@ class Regress(Numbers):
         return self.mean + self.deviation * predictions
 
     def update(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> None:
-        self.metrics.update(self.decode(predictions), *self.labels(batch))
+        decoded, (labels, known) = self.decode(predictions), self.labels(batch)
+        self.metrics.update(decoded, labels, known)
+        self.tally.add(Outcomes((decoded - labels).square().where(known, 0.0), known, power=0.5))
 
 
 class _Error(Metric):

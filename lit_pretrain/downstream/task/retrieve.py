@@ -5,13 +5,14 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
+from torchmetrics.utilities import dim_zero_cat
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.downstream.task.gathered import Gathered
 from lit_pretrain.losses.info_nce import info_nce
 from lit_pretrain.probes.ranking import rank_scores, ranks_of_own
-from lit_pretrain.types import Batch, Encoded, Encoder, Layout, Term
+from lit_pretrain.types import Batch, Encoded, Encoder, Layout, Outcomes, Term
 
 
 class Retrieve(Task):
@@ -84,6 +85,11 @@ class Retrieve(Task):
         if len(predictions):
             self.metrics.update(*predictions.detach().float().chunk(2))
 
+    def outcomes(self) -> Outcomes:
+        """The reciprocal rank of each that asks."""
+        found = self.metrics["mrr"].ranks().double().reciprocal()[:, None]
+        return Outcomes(found, torch.ones_like(found)).cpu()
+
     def predicted(self, batch: Batch) -> Batch:
         return batch.counterparts[0]
 
@@ -104,7 +110,13 @@ class _Ranking(Gathered):
             raise ValueError("no example of the split has both sides, so that nothing can be found")
         return super().compute()
 
+    def ranks(self) -> Tensor:
+        """See `ranks_of_own`."""
+        return self._ranks(dim_zero_cat(self.first), dim_zero_cat(self.second))
+
     def measured(self, queries: Tensor, answers: Tensor) -> Tensor:
-        ranks = ranks_of_own(*(side - side.mean(0) if self.centre else side for side in (queries, answers)))
-        scores = dict(rank_scores(ranks, () if self.k is None else (self.k,)))
+        scores = dict(rank_scores(self._ranks(queries, answers), () if self.k is None else (self.k,)))
         return torch.tensor(scores["mrr" if self.k is None else f"recall_at_{self.k}"], device=queries.device)
+
+    def _ranks(self, queries: Tensor, answers: Tensor) -> Tensor:
+        return ranks_of_own(*(side - side.mean(0) if self.centre else side for side in (queries, answers)))

@@ -11,7 +11,7 @@ from lit_pretrain.downstream.decoding.metric import ErrorRate
 from lit_pretrain.downstream.decoding.transducer import Labels
 from lit_pretrain.downstream.task.base import Task
 from lit_pretrain.losses.lattice import beside
-from lit_pretrain.types import Batch, Encoded, Ragged, Term
+from lit_pretrain.types import Batch, Encoded, Outcomes, Ragged, Term
 
 
 class SequenceTask(Task):
@@ -46,6 +46,9 @@ class SequenceTask(Task):
 
     def _count(self, hypotheses: list[Labels], target: Ragged) -> None:
         self.metrics["error_rate"].update(hypotheses, [labels.tolist() for labels in target.split()])
+
+    def outcomes(self) -> Outcomes:
+        return self.metrics["error_rate"].outcomes()
 
     def _term(self, costs: Tensor, spelled: Tensor, target: Ragged) -> Term:
         """

@@ -9,7 +9,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from lit_pretrain.downstream.task.base import Task
-from lit_pretrain.types import Batch, Encoded, Term, UnitBatch
+from lit_pretrain.types import Batch, Encoded, Outcomes, Term, UnitBatch
 
 IGNORED = -1  # the label of units that have none
 
@@ -52,7 +52,10 @@ class TagUnits(Task):
         return Term(costs, (labels != IGNORED).sum())
 
     def update(self, predictions: UnitBatch, encoded: Encoded, batch: Batch) -> None:
-        self.metrics.update(predictions.units, batch.unit_labels.at(predictions.layout))
+        labels, layout = batch.unit_labels.at(predictions.layout), predictions.layout
+        self.metrics.update(predictions.units, labels)
+        right = predictions.units.argmax(1) == labels
+        self.tally.add(Outcomes(layout.counts(right)[:, None], layout.counts(labels != IGNORED)[:, None]))
 
     def decode(self, predictions: UnitBatch) -> list[Tensor]:
         """The scores (units, C) of each example."""

@@ -15,9 +15,13 @@ class Tuning(Recorded):
     def __init__(self) -> None:
         super().__init__()
 
+    def prepare(self, encoder: Encoder) -> Encoder:
+        """The encoder that the fine-tuned model has: this one, or one around it that has weights of the tuning's own."""
+        return encoder
+
     @abstractmethod
     def trainable(self, encoder: Encoder) -> list[nn.Module]:
-        """Modules of the encoder that train."""
+        """Modules of the prepared encoder that train."""
 
     def recipe(self, optim: Optim) -> Optim:
         """The recipe with the rates that this tuning gives to the layers."""

@@ -55,7 +55,7 @@ class Sparse:
     Its input is zero at hidden positions, and so is its output. While nothing is hidden it is the dense layer itself.
     """
 
-    visible: Visible
+    visible: Visible = Visible()  # of a network; a layer that is in none hides nothing
     channels_last = False
 
     def forward(self, x: Tensor) -> Tensor:
