@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from lightning import LightningModule
 
+from lit_pretrain.io.untrusted import load_values, plain_name
 from lit_pretrain.part import build, trust
 from lit_pretrain.types import Encoder
 
@@ -92,7 +93,7 @@ def read(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds no whole checkpoint (expected {path}/checkpoints/step-*{SUFFIX})")
     if reason := fault(found):
         raise ValueError(f"checkpoint {found} cannot be read: {reason}")
-    checkpoint = torch.load(found, map_location="cpu", weights_only=True)
+    checkpoint = load_values(found)
     if KEY not in checkpoint:
         raise ValueError(f"checkpoint {found} was not written by lit_pretrain: it lacks the key {KEY!r}")
     return checkpoint
@@ -137,7 +138,7 @@ def load_data(path: str | Path, *, trusted: Iterable[str] = ()) -> Any:
 
 def artifacts(path: str | Path) -> dict[str, str]:
     """File name -> text of what is needed beside the weights, such as `tokenizer.json`."""
-    return read(path)[KEY]["artifacts"]
+    return {plain_name(name): text for name, text in read(path)[KEY]["artifacts"].items()}
 
 
 def _load_strictly(module: torch.nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> None:

@@ -15,10 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoConfig
 from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING_NAMES
@@ -27,6 +26,7 @@ from lit_pretrain.encoders.huggingface import HuggingFaceEncoder
 from lit_pretrain.encoders.huggingface_speech import HuggingFaceSpeechEncoder
 from lit_pretrain.io import families
 from lit_pretrain.io.family import Config, Family
+from lit_pretrain.io.untrusted import load_tensors, load_values, plain_name
 from lit_pretrain.nn.embedding.share import share_embedding
 from lit_pretrain.nn.head.tied import TransformHead
 from lit_pretrain.part import Part, build, spec
@@ -216,17 +216,13 @@ def _read(folder: Path) -> tuple[Family, Config, dict[str, Tensor]]:
 
 
 def _weights(folder: Path) -> dict[str, Tensor]:
-    for file, read in ((WEIGHTS, load_file), (PICKLE, _load_pickle)):
+    for file, read in ((WEIGHTS, load_tensors), (PICKLE, load_values)):
         if (folder / file).is_file():
             return read(folder / file)
         if (index := folder / f"{file}.index.json").is_file():
             shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-            return {key: tensor for shard in shards for key, tensor in read(folder / shard).items()}
+            return {key: tensor for shard in shards for key, tensor in read(folder / plain_name(shard)).items()}
     raise ValueError(f"neither {WEIGHTS} nor {PICKLE} is there")
-
-
-def _load_pickle(path: Path) -> dict[str, Tensor]:
-    return torch.load(path, map_location="cpu", weights_only=True)  # runs no code of the file
 
 
 def _clear(folder: Path, artifacts: dict[str, str] | None) -> None:
@@ -247,7 +243,7 @@ def _spec(encoder: Encoder) -> dict[str, Any]:
 
 def _load_own(folder: Path) -> Encoder:
     encoder = build(json.loads((folder / SPEC).read_text(encoding="utf-8")))
-    weights, own = load_file(folder / WEIGHTS), encoder.state_dict()
+    weights, own = load_tensors(folder / WEIGHTS), encoder.state_dict()
     missing, extra = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shapes = [f"{key}: {tuple(weights[key].shape)} in the file, {tuple(own[key].shape)} in the encoder"
               for key in sorted(own.keys() & weights.keys()) if own[key].shape != weights[key].shape]  # fmt: skip

@@ -23,7 +23,7 @@ ALLOWED = {
     "lit_pretrain.optim": GROUND,
     "lit_pretrain.probes": GROUND,
     "lit_pretrain.io": [*BRICKS, "lit_pretrain.encoders"],
-    "lit_pretrain.io.checkpoint": GROUND,
+    "lit_pretrain.io.checkpoint": [*GROUND, "lit_pretrain.io.untrusted"],
     "lit_pretrain.encoders": [*BRICKS, "lit_pretrain.io"],
     "lit_pretrain.objectives": [*BRICKS, "lit_pretrain.objectives.base"],
     "lit_pretrain.datamodules": GROUND,
