@@ -57,6 +57,9 @@ def test_relations_lines_and_pairs_are_measured(tmp_path, data):
     assert call["pairs"] == 8 * 5 and 0 <= call["best"] <= 1 and 0 < call["offsets"] <= 1
     assert torch.tensor(call["heads"]).shape == (2, 2) and call["best_offsets"][0] < 0, "behind is where the function is"
     assert row["for_target_to_iterable"]["offsets"] == 1
+    assert row["for_target_to_iterable"]["keywords"] == 1, "the loop has the same variable in each function"
+    (keyword,) = row["for_target_to_iterable"]["best_keywords"]
+    assert data.tokenizer.decode([keyword // 2]).strip() == "x" and keyword % 2 == 1, "it stands before, as it is asked for"
     assert lines.protocol()["examples"] == 8 and len(lines.history) == 2
     assert lines.history[-1]["endings"][0]["wanted"] == "total = first0(xs)" and lines.history[-1]["edit_similarity"] < 1
     assert pairs.protocol()["pairs"] == 4 and 0 < pairs.history[-1]["mrr"] <= 1

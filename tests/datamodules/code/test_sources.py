@@ -110,6 +110,19 @@ def test_json_lines(tmp_path):
         JSONLines(str(tmp_path), language_field="lang")
 
 
+def test_only_relevant_descriptions_are_kept(tmp_path):
+    rows = [{"code": CODE, "query": "add two numbers", "label": 1}, {"code": CODE + "#", "query": "open a file", "label": 0}]
+    (tmp_path / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = JSONLines("dev.jsonl", folder=str(tmp_path), doc="query", label="label", relevance="label")
+    assert list(source.programs("train")) == [Program(CODE, "python", "1", "add two numbers"),
+                                              Program(CODE + "#", "python", "0", None)]  # fmt: skip
+    everything = JSONLines("dev.jsonl", folder=str(tmp_path), doc="query")
+    assert [program.doc for program in everything.programs("train")] == ["add two numbers", "open a file"]
+    assert everything.fingerprint("train") != source.fingerprint("train")
+    with pytest.raises(ValueError, match="query='add two numbers' must be 1 or 0"):
+        list(JSONLines("dev.jsonl", folder=str(tmp_path), doc="query", relevance="query").programs("train"))
+
+
 def test_parallel_lines(tmp_path):
     (tmp_path / "train.java").write_text("int a() {}\n\nint b() { return '\x0c'; }\n")
     (tmp_path / "train.cs").write_text("int A() {}\nint none;\nint B() {}\n")
