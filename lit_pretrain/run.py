@@ -76,7 +76,9 @@ class SaveConfig(SaveConfigCallback):
         config.run_dir, config.fresh, config.ckpt_path = None, False, None
         folder = Path(trainer.default_root_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        self.parser.save(config, folder / CONFIG, skip_none=False, overwrite=True, multifile=False)
+        partial = folder / f".{CONFIG}.partial"  # a run that is killed here must find nothing, or the whole file
+        self.parser.save(config, partial, skip_none=False, overwrite=True, multifile=False)
+        os.replace(partial, folder / CONFIG)
 
 
 class Run(LightningCLI):

@@ -132,3 +132,20 @@ def test_a_diverged_run_ends_with_a_line_and_a_code_of_its_own(command, here):
     assert code == 3, err
     assert "3 skipped steps in a row by step 2: the run has diverged" in err and "r/logbook.jsonl" in err
     assert len((here / "r/logbook.jsonl").read_text().splitlines()) == 3
+
+
+def test_killed_while_the_configuration_is_written(command, here, monkeypatch):
+    """What is half written is not taken for the configuration of another run."""
+    from lightning.pytorch.cli import LightningArgumentParser
+
+    save = LightningArgumentParser.save
+
+    def killed(self, config, path, **options):
+        save(self, config, path, **options)
+        path.write_text(path.read_text()[:7])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LightningArgumentParser, "save", killed)
+        assert command(BASE + "--run_dir r")[0] == 1
+    assert command(BASE + "--run_dir r")[0] == 0 and read(here / "r")["global_step"] == 2

@@ -27,7 +27,7 @@ from lit_pretrain.objectives.graph.graphprompt import GraphPrompt
 from lit_pretrain.optim.recipe import AdamW
 from lit_pretrain.part import class_path
 
-SHOTS, EPISODES, STEPS = (1, 5), tuple(range(10)), 50
+SHOTS, STEPS = (1, 5), 50
 NAMES = {  # of the rows of the three tables
     "tuned": {"from scratch": "supervised, from scratch", "fine-tuned": "fine-tuned",
               "random init + linear probe": "random encoder, linear probe", "pretrained + linear probe": "linear probe"},
@@ -54,8 +54,8 @@ def pretrained(which: str, data: GraphDataModule) -> PyGEncoder:
     return encoder.cpu().eval()
 
 
-def protocols(classes: int, settings: dict) -> dict[str, Protocol]:
-    common = {"labels": tuple(shots * classes for shots in SHOTS), "seeds": EPISODES}
+def protocols(classes: int, episodes: int, settings: dict) -> dict[str, Protocol]:
+    common = {"labels": tuple(shots * classes for shots in SHOTS), "seeds": tuple(range(episodes))}
     one = settings | {"learning_rates": (1e-9,)}
     prompt = {"probes": (), "tunings": (Linear(),), "task": class_path(Prompt)}
     return {
@@ -69,6 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", choices=["cora", "proteins", "mutag"])
     parser.add_argument("--root", required=True)
+    parser.add_argument("--episodes", type=int, default=10)
     parser.add_argument("--out", default="runs/few_shot")
     parser.add_argument("--download", action="store_true")
     arguments = parser.parse_args()
@@ -81,7 +82,7 @@ def main() -> None:
     subject = Subject(arguments.data, pretrained(arguments.data, data), data)
     settings = {"learning_rates": (1e-3, 1e-2), "epochs": STEPS, "min_steps": STEPS, "max_steps": STEPS}
     print(f"| {arguments.data}, accuracy (%) | " + " | ".join(f"{shots}-shot" for shots in SHOTS) + " |\n|---|---:|---:|")
-    for table, protocol in protocols(data.num_classes, settings).items():
+    for table, protocol in protocols(data.num_classes, arguments.episodes, settings).items():
         results = protocol.run([subject], folder / table.replace(" ", "_"))
         for row, name in NAMES[table].items():
             cells = []

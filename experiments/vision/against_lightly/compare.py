@@ -24,7 +24,7 @@ import lightning as L
 import timm
 import torch
 from sides import METHODS, SIDES, both
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_pretrain.datamodules.vision.augment.affine import Affine
 from lit_pretrain.datamodules.vision.augment.color_jitter import ColorJitter
@@ -41,7 +41,8 @@ from lit_pretrain.types import ImageBatch
 
 WARM_UP = 5  # steps of a run that are not timed
 LABELS = 5000  # the most labelled training images of a probe
-SETTINGS = ("data", "steps", "batch_size", "device", "precision", "num_workers", "rounds", "round_steps", "shared_start")
+SETTINGS = ("data", "steps", "batch_size", "device", "precision", "num_workers", "rounds", "round_steps", "shared_start",
+            "compile")  # fmt: skip
 SETTLING = 30  # batches that give a random encoder's BatchNorm its statistics before it is probed
 
 
@@ -81,6 +82,8 @@ def arguments() -> Namespace:
     parser.add_argument("--round_steps", type=int, default=10, help="timed steps of a round; give some 200 on a GPU")
     parser.add_argument("--speed_only", action="store_true", help="time the steps and train nothing to its end")
     parser.add_argument("--shared_start", action="store_true", help="give MAE's encoders the same first weights, too")
+    parser.add_argument("--compile", choices=("none", "ours", "both"), default="none",
+                        help="whose Transformer blocks are compiled where steps are timed (MAE)")  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("runs/against_lightly"))
     args = parser.parse_args()
     if args.steps <= WARM_UP:
@@ -157,6 +160,9 @@ def speed(method: str, args: Namespace) -> dict[str, list[float]]:
         both(method, data.image_size, args.shared_start),
         [b.to(args.device) for b in islice(endless(data), 4)],
     )
+    for side in {"none": (), "ours": SIDES[:1], "both": SIDES}[args.compile]:
+        for block in blocks(modules[side]):
+            block.compile(dynamic=True)
     rounds = {side: [] for side in SIDES}
     steps = WARM_UP + args.round_steps
     for i in range(args.rounds + 1):
@@ -165,6 +171,11 @@ def speed(method: str, args: Namespace) -> dict[str, list[float]]:
             if i:  # the first fills caches
                 rounds[side].append(rate)
     return rounds
+
+
+def blocks(module: L.LightningModule) -> list[nn.Module]:
+    """Those of encoder and decoder, which MAE has."""
+    return [block for network in module.modules() if hasattr(network, "blocks") for block in network.blocks]
 
 
 def fit(module: L.LightningModule, data: L.LightningDataModule | Iterable, steps: int, args: Namespace) -> float:

@@ -60,4 +60,4 @@ class GraphCL(PretrainModule):
     def pictures(self, batch: GraphBatch) -> dict[str, Tensor]:
         """Rows of original, first view, second view: (B, 3, C, H, W) between 0 and 1 (see `drawn_changes`)."""
         changes = [partial(augmentation, generator=self.generator) for augmentation in self.augmentations]
-        return {"views: original, first, second": drawn_changes(batch, changes)}
+        return {"altered: original, first view, second view": drawn_changes(batch, changes)}

@@ -28,7 +28,8 @@ def test_views_are_drawn_beside_the_original(method, kind, encoder, request):
     batch = request.getfixturevalue(kind)
     model = method(encoder, PlainMLP(8, 8, 8), EdgeDropping(0.0), EdgeDropping(0.5))
     ((title, drawn),) = model.pictures(batch).items()
-    assert title.startswith("views") and drawn.shape[:3] == (batch.num_examples, 3, 3)
+    assert title.startswith("altered")  # "views" is what Pictures calls the preview of the batch
+    assert drawn.shape[:3] == (batch.num_examples, 3, 3)
     original = batch.preview()[:, 0]
     assert torch.equal(drawn[:, 0], original) and torch.equal(drawn[:, 1], original), "nothing was dropped"
     assert not torch.equal(drawn[:, 2], original)
@@ -36,7 +37,7 @@ def test_views_are_drawn_beside_the_original(method, kind, encoder, request):
 
 def test_nodes_that_are_dropped_and_edges_that_are_added_do_not_move_the_others(graphs, encoder):
     model = GraphCL(encoder, PlainMLP(8, 8, 8), NodeDropping(0.3), EdgePerturbation(0.3))
-    drawn = model.pictures(graphs)["views: original, first, second"]
+    drawn = model.pictures(graphs)["altered: original, first view, second view"]
     same = (drawn[:, :1] == drawn[:, 1:]).all(2).float().mean((2, 3))
     assert (same > 0.8).all() and (same < 1).all()
 
