@@ -3,7 +3,6 @@
 Legend: B examples, L units of each, H heads, E width of a head, h x w grid of the units.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from lit_pretrain.kernels.attention_weights import log_attention_weights
 from lit_pretrain.types import Batch, Layout
 
 
@@ -39,8 +39,6 @@ def attention_maps(pl_module: L.LightningModule, batch: Batch) -> Tensor | None:
 class Weights(TorchFunctionMode):
     """Keeps the weights of every scaled dot product attention in the last pass of a block.
 
-    Kernels return no weights, so they are computed anew from the queries, keys and biases that the kernel is given.
-
     Attributes:
         kept: a tensor (B, H, L, L) for each call.
     """
@@ -62,7 +60,7 @@ class Weights(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if self._inside and function is F.scaled_dot_product_attention:
-            self.kept.append(attention_weights(*args, **(kwargs or {})))
+            self.kept.append(log_attention_weights(*args, **(kwargs or {})).exp())
         return function(*args, **(kwargs or {}))
 
     def _begin(self, *args: Any) -> None:
@@ -70,29 +68,6 @@ class Weights(TorchFunctionMode):
 
     def _end(self, *args: Any) -> None:
         self._inside = False
-
-
-def attention_weights(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """(B, H, L, S), with the arguments of `scaled_dot_product_attention`; products and softmax in fp32."""
-    with torch.autocast(query.device.type, enabled=False):
-        if enable_gqa:
-            key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
-        scores = query.float() @ key.float().mT * (scale or 1 / math.sqrt(query.shape[-1]))
-        if is_causal:
-            attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-        if attn_mask is not None:
-            bool_mask = attn_mask.dtype == torch.bool
-            scores = scores.masked_fill(~attn_mask, -torch.inf) if bool_mask else scores + attn_mask.float()
-        return scores.softmax(-1)
 
 
 def of_examples(kept: Sequence[Tensor], layout: Layout) -> list[Tensor]:

@@ -15,7 +15,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from lit_pretrain.callbacks.attention import attention_maps, attention_weights
+from lit_pretrain.callbacks.attention import attention_maps
 from lit_pretrain.callbacks.canvas import GAP, SIDE, heat, sheet
 from lit_pretrain.callbacks.pictures import Pictures
 from lit_pretrain.callbacks.report import Report
@@ -230,21 +230,6 @@ def test_a_query_of_zero_attends_to_all_alike():
     maps = attention_maps(module, ImageBatch(torch.randn(2, 3, 8, 8)))
     torch.testing.assert_close(maps, torch.full((2, 2, 4, 4), 1 / 17))
     assert not module.encoder.blocks[-1]._forward_hooks and not module.encoder.blocks[-1]._forward_pre_hooks
-
-
-@pytest.mark.parametrize(
-    "options", [{}, {"scale": 0.3}, {"is_causal": True}, {"enable_gqa": True}, {"attn_mask": "bool"}, {"attn_mask": "bias"}],
-    ids=str,
-)  # fmt: skip
-def test_weights_are_those_of_the_kernel(options):
-    torch.manual_seed(0)
-    heads = 1 if options.get("enable_gqa") else 2
-    q, k, v = torch.randn(2, 2, 5, 4), torch.randn(2, heads, 5, 4), torch.randn(2, heads, 5, 4)
-    masks = {"bool": torch.rand(5, 5) < 0.7, "bias": torch.randn(2, 5, 5)}
-    masks["bool"][:, 0] = True
-    options = {name: masks.get(value, value) for name, value in options.items()}
-    weights = attention_weights(q, k, v, **options)
-    torch.testing.assert_close(weights @ v.expand(-1, 2, -1, -1), F.scaled_dot_product_attention(q, k, v, **options))
 
 
 # ---- drawing ----------------------------------------------------------------------------------------------------------

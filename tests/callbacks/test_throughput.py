@@ -7,6 +7,7 @@ from torch import nn
 
 from lit_pretrain.callbacks.linear_probe import LinearProbe
 from lit_pretrain.callbacks.throughput import Tally, Throughput, flop_counter, matmul_dtype, matmul_rate
+from lit_pretrain.kernels.linear_cross_entropy import linear_cross_entropy
 from lit_pretrain.strategies.compile import compile_blocks
 
 
@@ -24,6 +25,14 @@ def test_flops_of_attention_on_cpu():
     with flop_counter() as counter:
         F.scaled_dot_product_attention(q, q, q).sum().backward()
     assert counter.get_total_flops() == (2 + 5) * 2 * (2 * 3) * 5 * 5 * 8
+
+
+def test_flops_of_a_chunked_cross_entropy():
+    """One product forward, two backward, though all three are made forward."""
+    hidden, weight, bias = (torch.randn(size, requires_grad=True) for size in ((6, 4), (9, 4), (9,)))
+    with flop_counter() as counter:
+        linear_cross_entropy(hidden, weight, torch.zeros(6, dtype=torch.long), bias, rows=4).backward()
+    assert counter.get_total_flops() == 3 * 2 * 6 * 4 * 9
 
 
 def linear_flops(rows: int, sizes: list[tuple[int, int]]) -> int:

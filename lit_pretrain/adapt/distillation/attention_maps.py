@@ -1,13 +1,13 @@
 """Looking into attention, and replacing it, whoever wrote it. Legend: B examples, H heads, L queries, S keys, E width."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+
+from lit_pretrain.kernels.attention_weights import log_attention_weights
 
 
 class AttentionMaps(TorchFunctionMode):
@@ -29,33 +29,10 @@ class AttentionMaps(TorchFunctionMode):
         if function is not F.scaled_dot_product_attention:
             return function(*args, **(kwargs or {}))
         if self.copied is None:
-            self.kept.append(log_weights(*args, **(kwargs or {})))
+            self.kept.append(log_attention_weights(*args, **(kwargs or {})))
             return function(*args, **(kwargs or {}))
         weights, (_, _, value, *_) = next(self.copied, None), args
         if weights is None or weights.shape[:2] != value.shape[:2] or weights.shape[-1] != value.shape[-2]:
             raise ValueError(f"attention maps of shape {None if weights is None else tuple(weights.shape)} do not fit values"
                              f" {tuple(value.shape)}: teacher and student need equal blocks, heads and units")  # fmt: skip
         return weights.to(value.dtype) @ value
-
-
-def log_weights(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """(B, H, L, S), with the arguments of `scaled_dot_product_attention`; products and softmax in fp32."""
-    with torch.autocast(query.device.type, enabled=False):
-        if enable_gqa:
-            key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
-        scores = query.float() @ key.float().mT * (scale or 1 / math.sqrt(query.shape[-1]))
-        if is_causal:
-            attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-        if attn_mask is not None:
-            is_bool = attn_mask.dtype == torch.bool
-            scores = scores.masked_fill(~attn_mask, -torch.inf) if is_bool else scores + attn_mask.float()
-        return scores.log_softmax(-1)
