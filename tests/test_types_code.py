@@ -1,5 +1,6 @@
 """Batches of code: what their two sides are."""
 
+import pytest
 import torch
 
 from lit_pretrain.types import CodeBatch, Kind, Layout, Ragged, TextBatch
@@ -31,6 +32,16 @@ def test_sides_are_what_each_would_be_as_an_example_of_its_own():
         assert side.labels.tolist() == [0, 2] and side.index.tolist() == [100, 102] and side.tree is None
         assert isinstance(side.layout, Layout) and side.layout.position.max() == max(side.lengths) - 1
     assert set(queries.kind.tolist()) == {Kind.SPECIAL, Kind.DOC}
+
+
+def test_parts_hold_the_examples_in_order():
+    answers = batch_of(([10, 11], [50, 51, 52]), ([12], [70, 71]), ([13], [80])).counterparts[1]
+    first, rest = answers.split(2)
+    assert (first.lengths, rest.lengths) == ((5, 4), (3,)) and rest.tokens.tolist() == [CLS, 80, SEP]
+    assert torch.cat([first.tokens, rest.tokens]).equal(answers.tokens)
+    assert first.index.tolist() + rest.index.tolist() == answers.index.tolist()
+    with pytest.raises(ValueError, match="TextBatch cannot be divided into batches of 2"):
+        TextBatch(torch.arange(2), (1, 1)).split(2)
 
 
 def test_where_no_example_has_both_there_are_none():

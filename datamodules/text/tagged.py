@@ -15,7 +15,7 @@ from lit_pretrain.types import Ragged, TextBatch
 
 class TaggedTextDataModule(TokenizedDataModule):
     """Sentences as packed batches of token ids, with the tag of the word of each token as `unit_labels`, -1 for special
-    tokens. Tagging learns it (`TagUnits`), and edge probing looks for it in the layers.
+    tokens. Tagging learns it (`TagUnits`, `TagSpans`), and edge probing looks for it in the layers.
 
     Words are joined by spaces, and a token has the tag of the word that its last byte is of. Sentences are held in memory;
     longer ones than `max_length` are cut.
@@ -23,6 +23,8 @@ class TaggedTextDataModule(TokenizedDataModule):
     Args:
         source: of tagged sentences.
         tokenizer: trained on the training sentences where it must be; None: taken over from the pretraining data (`adopt`).
+        first: of the tokens of a word only the first has its tag, the others have -1, as BERT tags (arXiv 1810.04805); for
+            `TagSpans`, which then sees words.
         types: drop the B- and I- of tags (`B-location` and `I-location` become `location`): runs of a tag are then spans.
         max_length, tokens_per_batch, bucket, num_workers: see `TokenizedDataModule`.
     """
@@ -32,6 +34,7 @@ class TaggedTextDataModule(TokenizedDataModule):
         source: Columns,
         tokenizer: Tokenizer | None = None,
         *,
+        first: bool = False,
         types: bool = False,
         max_length: int = 128,
         tokens_per_batch: int = 4096,
@@ -40,7 +43,7 @@ class TaggedTextDataModule(TokenizedDataModule):
     ):
         super().__init__(source, tokenizer, max_length=max_length, tokens_per_batch=tokens_per_batch, bucket=bucket,
                          num_workers=num_workers)  # fmt: skip
-        self.types = types
+        self.first, self.types = first, types
 
     @cached_property
     def unit_names(self) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ class TaggedTextDataModule(TokenizedDataModule):
         sentences = list(self.source.sentences(split))
         encoded = self._ready_tokenizer().encode([" ".join(sentence.words) for sentence in sentences])
         tags = [
-            token_tags(sentence, widths, lambda tag: numbers.get(self._tag(tag), -1))
+            token_tags(sentence, widths, lambda tag: numbers.get(self._tag(tag), -1), self.first)
             for sentence, (_, widths) in zip(sentences, encoded, strict=True)
         ]
         before, after = self._ready_tokenizer().around()
@@ -108,18 +111,20 @@ class TaggedSentences(Dataset):
         return number, ids, np.concatenate([none_before, self.tags[number], none_after])
 
 
-def token_tags(sentence: Sentence, widths: list[int], number: Callable[[str], int]) -> np.ndarray:
+def token_tags(sentence: Sentence, widths: list[int], number: Callable[[str], int], first: bool = False) -> np.ndarray:
     """(tokens,) the tag of the word of which each token holds the last byte.
 
     Args:
         sentence: whose words are joined by spaces.
         widths: UTF-8 bytes of each token.
         number: of a tag.
+        first: tokens that are not the first of their word get -1.
     """
     ends = np.cumsum([len(word.encode()) + 1 for word in sentence.words])  # a word and the space after it
     last = np.maximum(np.cumsum(widths) - 1, 0)
     words = np.minimum(np.searchsorted(ends, last, side="right"), len(sentence.words) - 1)
-    return np.array([number(tag) for tag in sentence.tags], np.int64)[words]
+    tags = np.array([number(tag) for tag in sentence.tags], np.int64)[words]
+    return np.where(first & (np.diff(words, prepend=-1) == 0), -1, tags)
 
 
 def collate(samples: list[tuple[int, np.ndarray, np.ndarray]]) -> TextBatch:

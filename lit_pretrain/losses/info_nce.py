@@ -17,7 +17,7 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float, negatives: Tenso
     are never all in memory.
 
     Args:
-        queries, keys: (B, D), in the same order.
+        queries, keys: (B, D), in the same order; B = 0: a loss of 0, since the keys of other ranks have gradients here too.
         temperature: t.
         negatives: (Q, D) for all queries.
     """
@@ -26,7 +26,7 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float, negatives: Tenso
     if negatives is None:
         rows = rows_of_ranks(keys)
         own = own + sum(rows[: rank()])  # where this rank's keys stand
-        return linear_cross_entropy(queries / temperature, gather(keys, rows), own) / len(queries)
+        return linear_cross_entropy(queries / temperature, gather(keys, rows), own) / max(len(queries), 1)
     negatives = F.normalize(negatives.float(), dim=1)
     scores = torch.cat([(queries * keys).sum(1, keepdim=True), queries @ negatives.T], 1) / temperature  # (B, 1 + Q)
     return F.cross_entropy(scores, torch.zeros_like(own))

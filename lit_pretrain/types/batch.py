@@ -43,6 +43,10 @@ class Batch:
         what asks, and what answers it. Examples without one of them are left out. None: examples have one side only."""
         return None
 
+    def split(self, size: int) -> list[Self]:
+        """Batches of `size` examples each, in order, and one of the rest."""
+        raise ValueError(f"{type(self).__name__} cannot be divided into batches of {size} examples")
+
     def contents(self) -> list[bytes]:
         """Of each example a hash of what is in it, without its labels and its number: equal where examples are equal."""
         hashes = [hashlib.blake2b(digest_size=16) for _ in range(self.num_examples)]

@@ -98,3 +98,8 @@ class CodeBatch(TextBatch):
         lengths = tuple(length for length in found.lengths if length)
         return replace(found, lengths=lengths, labels=labels, index=index, tree=None, variables=None, flow=None, target=None,
                        unit_labels=None)  # fmt: skip
+
+    def split(self, size: int) -> list["CodeBatch"]:
+        """Without tree and flow, as `part`."""
+        number = torch.arange(self.num_examples, device=self.tokens.device)
+        return [self.part(self.layout.example // size == k, chosen) for k, chosen in enumerate(number.split(size))]

@@ -29,7 +29,9 @@ from lit_pretrain.datamodules.graph.source.motifs import Motifs
 from lit_pretrain.datamodules.speech.datamodule import SpeechDataModule
 from lit_pretrain.datamodules.speech.source.synthesiser import Synthesiser
 from lit_pretrain.datamodules.text.datamodule import TextDataModule
+from lit_pretrain.datamodules.text.source.columns import Columns
 from lit_pretrain.datamodules.text.source.files import Files
+from lit_pretrain.datamodules.text.tagged import TaggedTextDataModule
 from lit_pretrain.datamodules.text.tokenizer.bytes import Bytes
 from lit_pretrain.datamodules.vision.datamodule import VisionDataModule
 from lit_pretrain.datamodules.vision.source.digits import Digits
@@ -60,6 +62,12 @@ def text(folder: Path) -> tuple[DataModule, Encoder]:
     (folder / "text.jsonl").write_text("".join(rows))
     source = Files(*[str(folder / "text.jsonl")] * 3, label_field="label")
     return TextDataModule(source, Bytes("encoder"), max_length=16), BERT(384, 16, 2, 2, max_length=300)
+
+
+def words(folder: Path) -> tuple[DataModule, Encoder]:
+    (folder / "words.conll").write_text("Zoë\tB-person\nAdair\tI-person\nin\tO\nRome\tB-place\n\nRain\tO\n\n" * 4)
+    data = TaggedTextDataModule(Columns(str(folder / "words.conll")), Bytes("encoder"), first=True)
+    return data, BERT(384, 16, 2, 2, max_length=300)
 
 
 def code(folder: Path) -> tuple[DataModule, Encoder]:
@@ -95,7 +103,7 @@ def links(folder: Path) -> tuple[DataModule, Encoder]:
     return GraphDataModule(HeldOutEdges(DigitsGraph(noise=0.3))), PyGEncoder(Raw(64), model="GCN", dim=16)
 
 
-DATA = (text, code, images, convnet, speech, graphs, nodes, links)
+DATA = (text, words, code, images, convnet, speech, graphs, nodes, links)
 OPTIONS = {
     "Retrieve": {"projection": 8},
     "Link": {"hidden": 8, "hits": 2},
@@ -119,9 +127,10 @@ def _abstract(kind: type) -> bool:
 TASKS, TUNINGS = found(Task), found(Tuning)
 # What has no sense, and what is said of it: (data, task, tuning) by name.
 REFUSED = [
+    ("(?!words).*", "TagSpans", ".*", "TagSpans reads the tags"),
     (".*", ".*", "ZeroShot", "ZeroShot trains nothing"),
     ("(?!graphs|nodes|links).*", "GraphPrompt", ".*", "GraphPrompt reads graphs"),
-    ("(?!text|code).*", "PET", ".*", "PET puts texts into patterns"),
+    ("(?!text|words|code).*", "PET", ".*", "PET puts texts into patterns"),
     (".*", "DKVB|GraphPrompt", "(?!Linear).*", "is not frozen"),
     ("convnet", ".*", "Adapters", "adapters of width"),
     ("convnet|graphs|nodes|links", ".*", "Prefix", "compute no scaled_dot_product_attention"),

@@ -34,3 +34,10 @@ def test_keys_in_a_queue_that_are_not_own_do_not_count():
     both = info_nce(queries[:2], keys[:2], 0.2, negatives)
     other = info_nce(queries[1:2], keys[1:2], 0.2, negatives)
     torch.testing.assert_close(both, (one + other) / 2)
+
+
+def test_no_query_has_a_loss_and_gradients_of_zero():
+    queries, keys = torch.zeros(2, 0, 8, requires_grad=True)
+    loss = info_nce(queries, keys, 0.2)
+    loss.backward()
+    assert loss == 0

@@ -4,14 +4,13 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
-from torchmetrics.utilities import dim_zero_cat
 
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.downstream.task.base import Task
-from lit_pretrain.downstream.task.gathered import Gathered
+from lit_pretrain.downstream.task.chunks import in_chunks
+from lit_pretrain.downstream.task.ranking import rankings
 from lit_pretrain.losses.info_nce import info_nce
-from lit_pretrain.probes.ranking import rank_scores, ranks_of_own
+from lit_pretrain.probes.ranking import ranks_of_own
 from lit_pretrain.types import Batch, Encoded, Encoder, Layout, Outcomes, Term
 
 
@@ -32,6 +31,9 @@ class Retrieve(Task):
         recall_at: values of K of the metrics.
         centre: metrics subtract the mean of all that ask from these, and of all answers from those, first: what all vectors
             of a side share drowns the rest in encoders as they are (arXiv 1909.00512).
+        chunk: encode so many examples of a side at a time, and keep of each chunk the vectors alone (the gradient cache of
+            arXiv 2101.06983): what is in between is computed again for the gradients, which are those of the whole batch.
+            So a batch, and with it the number of negatives, may be larger than memory. 0: all at once.
     """
 
     needs = "counterparts"
@@ -45,29 +47,28 @@ class Retrieve(Task):
         temperature: float = 0.05,
         recall_at: tuple[int, ...] = (1, 5, 10),
         centre: bool = False,
+        chunk: int = 0,
     ):
         super().__init__()
-        if projection < 0 or temperature <= 0 or min(recall_at, default=1) < 1:
-            raise ValueError(f"projection={projection} must be at least 0, temperature={temperature} above 0, and"
-                             f" recall_at={recall_at} at least 1")  # fmt: skip
-        self.temperature = temperature
+        if min(projection, chunk) < 0 or temperature <= 0 or min(recall_at, default=1) < 1:
+            raise ValueError(f"projection={projection} and chunk={chunk} must be at least 0, temperature={temperature} above"
+                             f" 0, and recall_at={recall_at} at least 1")  # fmt: skip
+        self.temperature, self.chunk = temperature, chunk
         self.linear = nn.Linear(dim, projection) if projection else None
-        self.metrics = MetricCollection({
-            "mrr": _Ranking(None, centre), **{f"recall_at_{k}": _Ranking(k, centre) for k in recall_at},
-        })  # fmt: skip
+        self.metrics = rankings(ranks_of_centred if centre else ranks_of_own, recall_at)
 
     @classmethod
     def of(cls, encoder: Encoder, data: DataModule, **options: Any) -> Self:
         if not cls.names(data):
-            raise ValueError("Retrieve learns from examples with two sides, and the side_names of the data are empty: give"
-                             " data that have them, such as code with its documentation")  # fmt: skip
+            raise ValueError(f"{cls.__name__} learns from examples with two sides, and the side_names of the data are empty:"
+                             " give data that have them, such as code with its documentation")  # fmt: skip
         return cls(encoder.dim, **options)
 
     def encode(self, encoder: Encoder, batch: Batch) -> Encoded:
         """Pooled vectors (2 P, D): of all that ask, then of all that answer."""
         queries, answers = batch.counterparts
         if queries.num_examples:
-            pooled = torch.cat([encoder(side).pooled for side in (queries, answers)])
+            pooled = torch.cat([in_chunks(encoder, side, self.chunk).pooled for side in (queries, answers)])
         else:  # nothing of what the encoder makes of the batch, but with its gradients, which are 0
             pooled = encoder(batch).pooled[:0]
         return Encoded(pooled, pooled, Layout((1,) * len(pooled), pooled.device))
@@ -78,8 +79,7 @@ class Retrieve(Task):
 
     def loss(self, predictions: Tensor, batch: Batch) -> Term:
         queries, answers = predictions.chunk(2) if len(predictions) else (predictions, predictions)
-        found = info_nce(queries, answers, self.temperature)  # also without a pair, since other ranks wait
-        return Term(found * len(queries) if len(queries) else predictions.sum(), len(queries))
+        return Term(info_nce(queries, answers, self.temperature) * len(queries), len(queries))
 
     def update(self, predictions: Tensor, encoded: Encoded, batch: Batch) -> None:
         if len(predictions):
@@ -98,25 +98,6 @@ class Retrieve(Task):
         return predictions.chunk(2)
 
 
-class _Ranking(Gathered):
-    """See `Retrieve`; K = None: the mean reciprocal rank."""
-
-    def __init__(self, k: int | None, centre: bool):
-        super().__init__()
-        self.k, self.centre = k, centre
-
-    def compute(self) -> Tensor:
-        if not len(self.first):
-            raise ValueError("no example of the split has both sides, so that nothing can be found")
-        return super().compute()
-
-    def ranks(self) -> Tensor:
-        """See `ranks_of_own`."""
-        return self._ranks(dim_zero_cat(self.first), dim_zero_cat(self.second))
-
-    def measured(self, queries: Tensor, answers: Tensor) -> Tensor:
-        scores = dict(rank_scores(self._ranks(queries, answers), () if self.k is None else (self.k,)))
-        return torch.tensor(scores["mrr" if self.k is None else f"recall_at_{self.k}"], device=queries.device)
-
-    def _ranks(self, queries: Tensor, answers: Tensor) -> Tensor:
-        return ranks_of_own(*(side - side.mean(0) if self.centre else side for side in (queries, answers)))
+def ranks_of_centred(queries: Tensor, answers: Tensor) -> Tensor:
+    """`ranks_of_own` of what is left without the mean of each side."""
+    return ranks_of_own(queries - queries.mean(0), answers - answers.mean(0))

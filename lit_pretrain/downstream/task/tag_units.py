@@ -45,14 +45,18 @@ class TagUnits(Task):
     def forward(self, encoded: Encoded) -> UnitBatch:
         return UnitBatch(self.linear(self.dropout(encoded.units)), encoded.layout)  # (U, D) -> (U, C)
 
+    def labels(self, predictions: UnitBatch, batch: Batch) -> Tensor:
+        """(U,) of the units that predictions are of."""
+        return batch.unit_labels.at(predictions.layout)
+
     def loss(self, predictions: UnitBatch, batch: Batch) -> Term:
-        labels = batch.unit_labels.at(predictions.layout)  # (U,)
+        labels = self.labels(predictions, batch)
         # Softmax in fp32.
         costs = F.cross_entropy(predictions.units.float(), labels, ignore_index=IGNORED, reduction="sum")
         return Term(costs, (labels != IGNORED).sum())
 
     def update(self, predictions: UnitBatch, encoded: Encoded, batch: Batch) -> None:
-        labels, layout = batch.unit_labels.at(predictions.layout), predictions.layout
+        labels, layout = self.labels(predictions, batch), predictions.layout
         self.metrics.update(predictions.units, labels)
         right = predictions.units.argmax(1) == labels
         self.tally.add(Outcomes(layout.counts(right)[:, None], layout.counts(labels != IGNORED)[:, None]))

@@ -54,6 +54,13 @@ def test_a_token_over_a_space_is_of_the_later_word():
     assert token_tags(sentence, [4, 4], number).tolist() == [1, 2], "'ab c' ends in c"
 
 
+def test_only_the_first_token_of_a_word_may_have_its_tag():
+    sentence = Sentence(("ab", "c", "dé"), ("X", "X", "Z"))
+    number = "XYZ".index
+    assert token_tags(sentence, [1, 1, 2, 1, 3], number, first=True).tolist() == [0, -1, 0, -1, 2]
+    assert token_tags(sentence, [1, 1, 1, 1, 1, 3], number, first=True).tolist() == [0, -1, -1, 0, -1, 2]
+
+
 def test_sentences_are_cut_and_adopt_a_tokenizer(columns):
     data = TaggedTextDataModule(columns, max_length=4)
     with pytest.raises(ValueError, match="has no tokenizer"):

@@ -8,6 +8,7 @@ import torch
 from lit_pretrain.config.compose import compose
 from lit_pretrain.config.schema import Schema, signature
 from lit_pretrain.downstream.protocol import Protocol
+from lit_pretrain.downstream.task.poly_encoder import PolyEncoder
 from lit_pretrain.downstream.tune import Budget
 from lit_pretrain.downstream.tuning.full import Full
 from lit_pretrain.downstream.tuning.zero_shot import ZeroShot
@@ -32,15 +33,28 @@ OURS = ["--data.data.source", "lit_pretrain.datamodules.code.source.tree.Tree", 
         ("tag_units", FEW),
         ("link", []),
         ("retrieve", OURS),
+        ("retrieve", [*OURS, "--model.task.chunk", "4"]),
+        ("retrieve", [*OURS, "--model.task", class_path(PolyEncoder), "--model.task.dim", "128"]),
         ("tag_code", OURS),
     ],
 )  # fmt: skip
 def test_a_batch_is_learned_from(name, changes):
+    learn_from(name, changes)
+
+
+def test_names_are_learned_from_real_sentences(data_dir):
+    paths = [word for split, file in (("train", "dev"), ("validation", "test"))
+             for word in (f"--data.data.source.{split}", str(data_dir / f"text/wnut17/{file}.conll"))]  # fmt: skip
+    learn_from("tag_spans", paths)
+
+
+def learn_from(name: str, changes: list[str]) -> None:
     words = ["--config", str(CONF / f"downstream/{name}.yaml"), *changes]
     tree, _ = compose("fit", words, {}, root_schema("fit"))
     torch.manual_seed(0)
     model, data = build(tree["model"]), build(tree["data"])
     assert len(model.task.names(data)) == model.task.num_classes
+    model.task.check(data)
     term = model.loss(next(iter(data.train_dataloader())))["task"]
     (term.sum / term.count).backward()
     assert term.sum.isfinite() and term.count > 0
