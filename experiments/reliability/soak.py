@@ -1,10 +1,10 @@
-"""Ends runs at random moments, gives the same command again until they are finished, and compares them with undisturbed ones.
+"""Ends runs at random moments, gives the same command again to their end, and compares them with an undisturbed one.
 
     OMP_NUM_THREADS=1 python -m experiments.reliability.soak --trials 50 --out experiments/reliability
 
 Each trial is a run of its own: a fault, then the same command, until it comes to its end. Equal means: all weights and the
-moments of the optimiser are equal bit for bit, each step saw the samples of the undisturbed run and had its loss, and a step that
-was gone through twice did both times.
+moments of the optimiser are equal bit for bit, each step saw the samples of the undisturbed run and had its loss, and a step
+that was gone through twice did both times.
 
 Runs are forked from a process that has imported everything, so that a trial takes seconds.
 """
@@ -28,7 +28,13 @@ from rich.progress import track
 from lit_pretrain.cli import main as lit_pretrain
 from lit_pretrain.io.checkpoint import read
 
-CONFIGS = {"text": "text/mlm", "vision": "vision/mae", "speech": "speech/tera", "graph": "graph/infograph", "code": "code/mlm"}
+CONFIGS = {
+    "text": "text/mlm",
+    "vision": "vision/mae",
+    "speech": "speech/tera",
+    "graph": "graph/infograph",
+    "code": "code/mlm",
+}
 SMALL = {  # so that a trial takes seconds
     "text": ("--data.tokens_per_batch", "512", "--model.encoder.num_layers", "1"),
     "vision": ("--data.batch_size", "16"),
@@ -55,7 +61,7 @@ def words(modality: str, folder: Path) -> list[str]:
             "--trainer.accelerator", "cpu", "--trainer.precision", "32-true", "--trainer.max_steps", str(STEPS),
             "--trainer.val_check_interval", "5", "--data.num_workers", "1", *SMALL[modality], "--trainer.callbacks",
             "[{class_path: lit_pretrain.callbacks.checkpoint.Checkpoint, init_args: {every_n_steps: 2}},"
-            f" {{class_path: experiments.reliability.soak.Record}}]",
+            " {class_path: experiments.reliability.soak.Record}]",
             "--trust", "experiments", "--run_dir", str(folder)]  # fmt: skip
 
 

@@ -121,8 +121,10 @@ def test_another_number_of_ranks_sees_the_rest_of_an_epoch_once(tmp_path, first,
     whole = fit(mapped(), max_epochs=1)
     begun = [fit(shared(r, first), Cut(1, tmp_path / f"{first}-{r}.ckpt"), max_epochs=2)[:1] for r in range(first)]
     rest = [fit(shared(r, then), ckpt_path=tmp_path / f"{first}-0.ckpt", max_epochs=2) for r in range(then)]
-    tokens = [sorted(t for epoch, text in part if epoch == 0 for t in text[1:-1].split(", ")) for part in
-              (whole, [x for rank in (*begun, *rest) for x in rank])]  # batches of the end may be halved
+    tokens = [
+        sorted(t for epoch, text in part if epoch == 0 for t in text[1:-1].split(", "))
+        for part in (whole, [x for rank in (*begun, *rest) for x in rank])
+    ]  # batches of the end may be halved
     assert tokens[0] == tokens[1]
     assert len({len(rank) for rank in rest}) == 1
     fresh = [fit(shared(r, then), max_epochs=2) for r in range(then)]
