@@ -127,8 +127,8 @@ class ResumableLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._begin(state["epoch"])
         self._planned, self._resumed = None, True
-        self.before = [list(stage) for stage in state["before"]]
-        if state["ranks"] == self.ranks:
+        self.before = [list(stage) for stage in state.get("before", ())]
+        if state.get("ranks", self.ranks) == self.ranks:
             self.delivered = state["delivered"]
         elif state["delivered"]:
             self.before.append([state["ranks"], state["delivered"]])

@@ -140,7 +140,8 @@ def test_a_second_change_within_an_epoch(tmp_path):
     assert pieces(whole) == pieces([x for rank in (*begun, then, *last) for x in rank])
 
 
-def test_epochs_of_different_lengths_are_whole():
+def test_epochs_of_different_lengths_are_whole(monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "0")  # in whose orders the first epoch is short
     data = TextDataModule(Numbers(), Bytes(), max_length=30, tokens_per_batch=64, bucket=False)
     lengths = {}
     loader = data.train_dataloader
