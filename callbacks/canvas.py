@@ -4,17 +4,24 @@ Legend: N examples, K panels of each, C channels, H rows, W columns.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from operator import methodcaller
+from pathlib import Path
 
+import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from PIL.Image import fromarray
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from lit_pretrain.callbacks.report_history import Map
+
+Drawn = dict[str, NDArray[np.uint8]]  # title -> (rows, columns, 4) bytes
 
 SIDE = 96  # small panels are enlarged to about so many pixels
 GAP, WIDE_GAP = 3, 14  # between the panels of an example, and between examples beside each other
@@ -176,3 +183,17 @@ def png(picture: NDArray[np.uint8], title: str) -> bytes:
     info.add_itxt("Title", title)
     fromarray(picture).save(out, "PNG", pnginfo=info)
     return out.getvalue()
+
+
+def write(trainer: L.Trainer, drawn: Drawn) -> None:
+    """Into the run folder and to TensorBoard."""
+    folder = Path(trainer.default_root_dir) / "pictures" / f"step-{trainer.global_step:07d}"
+    for title, picture in drawn.items():
+        name = re.sub(r"\W+", "_", title.split(":")[0].strip())
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").write_bytes(png(picture, title))
+        # By a string: callbacks name no modality, and this is how TensorBoard calls any picture.
+        show = methodcaller("add_image", f"pictures/{name}", picture, trainer.global_step, dataformats="HWC")
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                show(logger.experiment)

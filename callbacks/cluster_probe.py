@@ -5,9 +5,8 @@ from typing import Any, Literal
 
 import lightning as L
 
-from lit_pretrain.callbacks.canvas import grids
+from lit_pretrain.callbacks.canvas import Drawn, grids
 from lit_pretrain.callbacks.online_probe import OnlineProbe
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.probes import cluster
 
@@ -39,10 +38,9 @@ class ClusterProbe(OnlineProbe):
     def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
         super().tell(trainer, pl_module, found)
         features, labels = self.view.features(trainer, pl_module, "validation")  # encoded already: `take` asked for them
-        table = self.probe.table(features, labels).double()
-        shares = table / table.sum(1, keepdim=True).clamp(min=1)
-        if trainer.is_global_zero:
-            with self.observing(pl_module):  # drawing is not training either
-                ordered = shares[:, shares.argmax(0).argsort(stable=True)].numpy()
-                title = f"{self.name}: the share of each class in each cluster"
-                write(trainer, {title: grids({"": ordered}, "class", "cluster")})
+        self._table = self.probe.table(features, labels).double()
+
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        shares = self._table / self._table.sum(1, keepdim=True).clamp(min=1)
+        ordered = shares[:, shares.argmax(0).argsort(stable=True)].numpy()
+        return {"the share of each class in each cluster": grids({"": ordered}, "class", "cluster")}

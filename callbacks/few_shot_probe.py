@@ -2,11 +2,8 @@
 
 from typing import Any, Literal
 
-import lightning as L
-
-from lit_pretrain.callbacks.canvas import profiles
+from lit_pretrain.callbacks.canvas import Drawn, profiles
 from lit_pretrain.callbacks.online_probe import OnlineProbe
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.probes import few_shot
 
@@ -39,12 +36,7 @@ class FewShotProbe(OnlineProbe):
             few_shot.FewShotProbe(shots, draws, l2), data, every_n_steps, every_n_epochs, limit, layer, name, on_error
         )
 
-    def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
-        super().tell(trainer, pl_module, found)
-        if trainer.is_global_zero:
-            shots = self.probe.shots
-            curves = {f"step {row['step']:,}": [row[f"accuracy_{k}_shot"] for k in shots]
-                      for row in (self.history[0], self.history[-1])}  # fmt: skip
-            with self.observing(pl_module):  # drawing is not training either
-                title = f"{self.name}: accuracy by training examples of each class"
-                write(trainer, {title: profiles({"accuracy": curves}, [str(k) for k in shots])})
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        shots = self.probe.shots
+        curves = {step: [row[f"accuracy_{k}_shot"] for k in shots] for step, row in self.first_and_last().items()}
+        return {"accuracy by training examples of each class": profiles({"accuracy": curves}, [str(k) for k in shots])}

@@ -52,9 +52,6 @@ class Generation(Measurement):
         found = generation_scores(*pl_module.describe_samples(made), self._keys)
         return found, {"samples": self.samples, "known": len(self._keys)}
 
-    def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
-        self.publish(trainer, {f"{self.name}/{k}": v for k, v in found.items()})
-
     def _share(self, trainer: L.Trainer, pl_module: L.LightningModule) -> set[Hashable]:
         """The keys of the training examples that this rank reads."""
         if not isinstance(trainer.datamodule, DataModule):

@@ -10,6 +10,7 @@ import lightning as L
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 
+from lit_pretrain.callbacks.canvas import Drawn, write
 from lit_pretrain.callbacks.observer import Observer
 from lit_pretrain.callbacks.summary import write_json
 
@@ -19,7 +20,8 @@ class Measurement(Observer):
     `lit-pretrain validate`, which prints what was found in any checkpoint and writes it to `NAME-step-0001000.json`.
 
     Loss, gradients, weights and random draws are those of a run without it. The history is kept in checkpoints, apart
-    from the module's weights. A subclass implements `take`, and `tell` where it has something to publish.
+    from the module's weights. A subclass implements `take`, `tell` where not all that is found are numbers, and `drawn`
+    where it has a picture, which goes to `pictures` in the run folder, TensorBoard and the report.
 
     Args:
         every_n_steps: optimiser steps between two measurements; 0: none but the first and last.
@@ -49,7 +51,20 @@ class Measurement(Observer):
         """What is found now, and all that another must know to repeat it. It is called inside `observing`."""
 
     def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
-        """Publish what was found; it is the last row of the history already."""
+        """Publish what was found, `NAME/WHAT`, and numbers of several layers or places as `NAME/WHAT/LAYER`."""
+        values: dict[str, float] = {}
+        for what, value in found.items():
+            many = value.items() if isinstance(value, dict) else [(None, value)]
+            values |= {f"{self.name}/{what}" + (f"/{key}" if key else ""): number for key, number in many}
+        self.publish(trainer, values)
+
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        """Pictures of what was found, which is the last row of the history already; asked of the first rank alone."""
+        return {}
+
+    def first_and_last(self) -> dict[str, dict[str, Any]]:
+        """The first and the last row of the history by their steps, for pictures; a single row once."""
+        return {f"step {row['step']:,}": row for row in (self.history[0], self.history[-1])}
 
     # ---- when -----------------------------------------------------------------------------------------------------
 
@@ -102,6 +117,9 @@ class Measurement(Observer):
         row = {"step": trainer.global_step, "epoch": trainer.current_epoch, **found}
         self.history.append(row | {"seconds": round(time.perf_counter() - began, 3)})
         self.tell(trainer, pl_module, found)
+        if trainer.is_global_zero:
+            with self.observing(pl_module):  # drawing is not training either
+                write(trainer, {f"{self.name}: {title}": picture for title, picture in self.drawn(found).items()})
 
     # ---- what stays -----------------------------------------------------------------------------------------------
 

@@ -58,9 +58,6 @@ class PairRetrieval(Measurement):
         protocol = {"data": spec(data), "limit": self.limit, "layer": self.layer or "pooled", "centre": self.centre}
         return found, protocol | {"pairs": vectors.shape[1]}
 
-    def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
-        self.publish(trainer, {f"{self.name}/{k}": v for k, v in found.items()})
-
     def _share(self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule) -> Tensor:
         """(2, P, D) of the examples that this rank reads, on the host: what asks, and the answers."""
         parts = [torch.empty(2, 0, pl_module.encoder.dim)]

@@ -4,28 +4,22 @@ Legend: N examples, K panels of each, C channels, H rows, W columns.
 """
 
 import random
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from operator import methodcaller
-from pathlib import Path
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_warn
-from numpy.typing import NDArray
 
 from lit_pretrain.callbacks.attention import attention_maps, uncompiled
-from lit_pretrain.callbacks.canvas import colours, heat, png, scatters, sheet
+from lit_pretrain.callbacks.canvas import Drawn, colours, heat, scatters, sheet, write
 from lit_pretrain.callbacks.observer import Observer
 from lit_pretrain.callbacks.report import embedding_map
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.types import Batch
 
 HEADS = 8  # maps of single heads, at most
-Drawn = dict[str, NDArray[np.uint8]]  # title -> (rows, columns, 4) bytes
 
 
 class Pictures(Observer):
@@ -144,17 +138,3 @@ def same_draws(pl_module: L.LightningModule) -> Iterator[None]:
     finally:
         if generator is not None:
             generator.set_state(state)
-
-
-def write(trainer: L.Trainer, drawn: Drawn) -> None:
-    """Into the run folder and to TensorBoard."""
-    folder = Path(trainer.default_root_dir) / "pictures" / f"step-{trainer.global_step:07d}"
-    for title, picture in drawn.items():
-        name = re.sub(r"\W+", "_", title.split(":")[0].strip())
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.png").write_bytes(png(picture, title))
-        # By a string: callbacks name no modality, and this is how TensorBoard calls any picture.
-        show = methodcaller("add_image", f"pictures/{name}", picture, trainer.global_step, dataformats="HWC")
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                show(logger.experiment)

@@ -8,14 +8,14 @@ from collections import defaultdict
 from typing import Any, Literal
 
 import lightning as L
+import numpy as np
 import torch
 from torch import Tensor
 
 from lit_pretrain.callbacks.attention import of_layers, uncompiled
-from lit_pretrain.callbacks.canvas import grids
+from lit_pretrain.callbacks.canvas import Drawn, grids
 from lit_pretrain.callbacks.features import given_data, together
 from lit_pretrain.callbacks.measurement import Measurement
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import spec
 from lit_pretrain.probes.attention_heads import head_statistics
@@ -69,17 +69,16 @@ class AttentionAnalysis(Measurement):
 
     def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
         heads = {what: torch.tensor(values) for what, values in found.items()}  # (K, H)
-        shares = [what for what in SHARES if what in heads]
-        values = {f"{self.name}/{what}/best": float(heads[what].max()) for what in shares}
+        values = {f"{self.name}/{what}/best": float(heads[what].max()) for what in SHARES if what in heads}
         for what, layers in heads.items():
             values |= {f"{self.name}/{what}/block{k:02d}": float(row.mean()) for k, row in enumerate(layers)}
         self.publish(trainer, values)
-        if trainer.is_global_zero:
-            most = math.log(self._protocol["longest"])
-            panels = {what.replace("_", " "): heads[what].numpy() for what in shares}
-            panels[f"entropy, of {most:.1f} nats"] = (heads["entropy"] / most).numpy()
-            with self.observing(pl_module):  # drawing is not training either
-                write(trainer, {f"{self.name}: where the heads look": grids(panels, "layer", "head")})
+
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        most = math.log(self._protocol["longest"])
+        panels = {what.replace("_", " "): np.array(found[what], np.float32) for what in SHARES if what in found}
+        panels[f"entropy, of {most:.1f} nats"] = np.array(found["entropy"], np.float32) / most
+        return {"where the heads look": grids(panels, "layer", "head")}
 
     def _share(
         self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule

@@ -8,14 +8,14 @@ from copy import deepcopy
 from typing import Any, Literal
 
 import lightning as L
+import numpy as np
 import torch
 from torch import Tensor
 
 from lit_pretrain.callbacks.attention import of_layers, uncompiled
-from lit_pretrain.callbacks.canvas import grids
+from lit_pretrain.callbacks.canvas import Drawn, grids
 from lit_pretrain.callbacks.features import given_data, together
 from lit_pretrain.callbacks.measurement import Measurement
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import spec
 from lit_pretrain.probes.attention_probe import AttentionProbe, Candidates
@@ -104,11 +104,11 @@ class AttentionRelations(Measurement):
         if all("keywords" in row for row in found.values()):
             values[f"{self.name}/mean_keywords"] = sum(row["keywords"] for row in found.values()) / len(found)
         self.publish(trainer, values)
-        if trainer.is_global_zero:
-            panels = {f"{relation.replace('_', ' ')} (offsets {row['offsets']:.2f})": torch.tensor(row["heads"]).numpy()
-                      for relation, row in found.items()}  # fmt: skip
-            with self.observing(pl_module):  # drawing is not training either
-                write(trainer, {f"{self.name}: how often heads follow relations": grids(panels, "layer", "head")})
+
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        panels = {f"{relation.replace('_', ' ')} (offsets {row['offsets']:.2f})": np.array(row["heads"], np.float32)
+                  for relation, row in found.items()}  # fmt: skip
+        return {"how often heads follow relations": grids(panels, "layer", "head")}
 
     def _summed_up(self, heads: Tensor, pairs: Tensor) -> dict[str, Any]:
         """Of heads (L, H) and pairs (P, 4)."""

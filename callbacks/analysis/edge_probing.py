@@ -7,9 +7,8 @@ from typing import Any, Literal
 import lightning as L
 
 from lit_pretrain.callbacks.analysis.spans import Found, LabelledSpans, labelled
-from lit_pretrain.callbacks.canvas import profiles
+from lit_pretrain.callbacks.canvas import Drawn, profiles
 from lit_pretrain.callbacks.measurement import Measurement
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.probes.edges import EdgeProbe, probe_depths
 
@@ -69,12 +68,12 @@ class EdgeProbing(Measurement):
     def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
         numbers = {f"{self.name}/{task}/{what}": row[what] for task, row in found.items() for what in NUMBERS}
         self.publish(trainer, {name: value for name, value in numbers.items() if not math.isnan(value)})
-        if trainer.is_global_zero:
-            rows = {f"step {row['step']:,}": row for row in (self.history[0], self.history[-1])}
-            panels = {f"{task}: {title}": {step: row[task][what] for step, row in rows.items() if task in row}
-                      for task in found for what, title in TITLES.items()}  # fmt: skip
-            with self.observing(pl_module):  # drawing is not training either
-                write(trainer, {f"{self.name}: where spans are told apart": profiles(panels, self.view.layers)})
+
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        rows = self.first_and_last()
+        panels = {f"{task}: {title}": {step: row[task][what] for step, row in rows.items() if task in row}
+                  for task in found for what, title in TITLES.items()}  # fmt: skip
+        return {"where spans are told apart": profiles(panels, self.view.layers)}
 
     def _names(self, train: Found, task: str) -> list[str]:
         """Of the labels with enough edges."""

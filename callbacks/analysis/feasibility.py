@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from lit_pretrain.callbacks.analysis.links import Links
-from lit_pretrain.callbacks.canvas import heat, sheet
+from lit_pretrain.callbacks.canvas import Drawn, heat, sheet
 from lit_pretrain.callbacks.measurement import Measurement
-from lit_pretrain.callbacks.pictures import Drawn, write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.probes.feasibility import Nearest, bases, feasibility
 from lit_pretrain.probes.graphon import Graphon, estimate
@@ -79,13 +78,10 @@ class Feasibility(Measurement):
     def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
         self.publish(trainer, {f"{self.name}/{task}/{what}": values[what] for task, values in found.items()
                                for what in ("feasibility", "distance")})  # fmt: skip
-        if trainer.is_global_zero:
-            with self.observing(pl_module):
-                write(trainer, self.drawn())
 
-    def drawn(self) -> Drawn:
+    def drawn(self, found: dict[str, Any]) -> Drawn:
         """A row of each downstream set, each as a share of its highest chance."""
         rows = torch.from_numpy(np.stack([np.stack([wanted, near.mixture]) for _, near, wanted in self._found.values()]))
         rows = rows / rows.amax((1, 2, 3), keepdim=True)
-        title = f"{self.name}: chances of links by rank of degree in {', '.join(self._found)}, and in the nearest mixture"
+        title = f"chances of links by rank of degree in {', '.join(self._found)}, and in the nearest mixture"
         return {title: sheet(heat(torch.zeros_like(rows)[:, :, None], rows))}

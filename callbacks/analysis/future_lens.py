@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from lit_pretrain.callbacks.analysis.layers import places
-from lit_pretrain.callbacks.canvas import profiles
+from lit_pretrain.callbacks.canvas import Drawn, profiles
 from lit_pretrain.callbacks.features import given_data, together
 from lit_pretrain.callbacks.measurement import Measurement
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import spec
 from lit_pretrain.probes.future_lens import Futures, bigram_accuracy, lens_accuracy
@@ -72,18 +71,13 @@ class FutureLens(Measurement):
         sizes = {"train_places": len(known.now), "validation_places": len(wanted.now)}
         return found, {"data": spec(data), "limit": self.limit, "units": self.units, "l2": self.l2, **sizes}
 
-    def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
-        self.publish(trainer, {f"{self.name}/{ahead}/{layer}": value for ahead, values in found.items()
-                               for layer, value in values.items()})  # fmt: skip
-        if trainer.is_global_zero:
-            layers = [name for name in found["ahead_1"] if name != "bigram"]
-            step = f"step {self.history[-1]['step']:,}"
-            panels = {f"{ahead.replace('_', ' ')}": {"bigram": [values["bigram"]] * len(layers),
-                                                     step: [values[layer] for layer in layers]}
-                      for ahead, values in found.items()}  # fmt: skip
-            with self.observing(pl_module):  # drawing is not training either
-                title = f"{self.name}: how often one state tells what comes, by places ahead"
-                write(trainer, {title: profiles(panels, layers, shares=False)})
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        layers = [name for name in found["ahead_1"] if name != "bigram"]
+        step = f"step {self.history[-1]['step']:,}"
+        panels = {ahead.replace("_", " "): {"bigram": [values["bigram"]] * len(layers),
+                                            step: [values[layer] for layer in layers]}
+                  for ahead, values in found.items()}  # fmt: skip
+        return {"how often one state tells what comes, by places ahead": profiles(panels, layers, shares=False)}
 
     def _seen(self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str) -> Seen:
         """Of all ranks: the states on the host, the symbols on the module's device."""

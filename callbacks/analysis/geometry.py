@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from lit_pretrain.callbacks.analysis.layers import LabelledLayers
-from lit_pretrain.callbacks.canvas import profiles
+from lit_pretrain.callbacks.canvas import Drawn, profiles
 from lit_pretrain.callbacks.measurement import Measurement
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.probes.geometry import (
     alignment,
@@ -86,16 +85,11 @@ class Geometry(Measurement):
                 found["alignment"][layer] = alignment(*rows[pairs.T].to(pl_module.device))
         return dict(found), {**self.view.describe(trainer), "rows": len(next(iter(seen.rows.values())))}
 
-    def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
-        self.publish(trainer, {f"{self.name}/{what}/{layer}": value for what, values in found.items()
-                               for layer, value in values.items()})  # fmt: skip
-        if trainer.is_global_zero:
-            layers = [*found["rankme"]]
-            rows = {f"step {row['step']:,}": row for row in (self.history[0], self.history[-1])}
-            panels = {what.replace("_", " "): {step: [row[what].get(layer, float("nan")) for layer in layers]
-                                               for step, row in rows.items() if what in row} for what in found}  # fmt: skip
-            with self.observing(pl_module):  # drawing is not training either
-                write(trainer, {f"{self.name}: how the layers lie in their space": profiles(panels, layers, shares=False)})
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        layers, rows = [*found["rankme"]], self.first_and_last()
+        panels = {what.replace("_", " "): {step: [row[what].get(layer, float("nan")) for layer in layers]
+                                           for step, row in rows.items() if what in row} for what in found}  # fmt: skip
+        return {"how the layers lie in their space": profiles(panels, layers, shares=False)}
 
 
 def of_one_class(labels: Tensor) -> Tensor:

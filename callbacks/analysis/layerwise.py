@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from lit_pretrain.callbacks.analysis.layers import LabelledLayers, Layers
-from lit_pretrain.callbacks.canvas import profiles
+from lit_pretrain.callbacks.canvas import Drawn, profiles
 from lit_pretrain.callbacks.measurement import Measurement
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.probes.base import Probe
 from lit_pretrain.probes.cca import pwcca
@@ -88,15 +87,11 @@ class LayerwiseAnalysis(Measurement):
             protocol |= {**self.probe.protocol(), "clusters": self.clusters, **sizes}
         return found, protocol
 
-    def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
-        self.publish(trainer, {f"{self.name}/{what}/{layer}": value for what, values in found.items()
-                               for layer, value in values.items()})  # fmt: skip
-        if trainer.is_global_zero:
-            rows = {f"step {row['step']:,}": row for row in (self.history[0], self.history[-1])}
-            panels = {title: {step: [*row[what].values()] for step, row in rows.items() if what in row}
-                      for what, title in TITLES.items() if what in found}  # fmt: skip
-            with self.observing(pl_module):  # drawing is not training either
-                write(trainer, {f"{self.name}: from the first to the last": profiles(panels, [*found[FIRST]])})
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        rows = self.first_and_last()
+        panels = {title: {step: [*row[what].values()] for step, row in rows.items() if what in row}
+                  for what, title in TITLES.items() if what in found}  # fmt: skip
+        return {"from the first to the last": profiles(panels, [*found[FIRST]])}
 
     def _similarities(
         self, now: dict[str, Tensor], start: dict[str, Tensor], device: torch.device

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lit_pretrain.callbacks.analysis.layers import LabelledLayers
-from lit_pretrain.callbacks.canvas import grids
+from lit_pretrain.callbacks.canvas import Drawn, grids
 from lit_pretrain.callbacks.measurement import Measurement
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.io.checkpoint import artifacts, load
 from lit_pretrain.probes.cca import pwcca
@@ -74,10 +73,10 @@ class Similarity(Measurement):
         values = {f"{self.name}/step/{b}": found["itself"][a][b] for a, b in pairwise(layers)}
         same = {layer: row[layer] for layer, row in found.get("other", {}).items() if layer in row}
         self.publish(trainer, values | {f"{self.name}/other/{layer}": value for layer, value in same.items()})
-        if trainer.is_global_zero:
-            with self.observing(pl_module):  # drawing is not training either
-                panels = {f"with {which}": shown(grid) for which, grid in found.items()}
-                write(trainer, {f"{self.name}: layers by {self.index}": grids(panels, "layer", "layer")})
+
+    def drawn(self, found: dict[str, Grid]) -> Drawn:
+        panels = {f"with {which}": shown(grid) for which, grid in found.items()}
+        return {f"layers by {self.index}": grids(panels, "layer", "layer")}
 
     def _grid(self, own: dict[str, Tensor], others: dict[str, Tensor], device: torch.device) -> Grid:
         if (n := len(next(iter(own.values())))) != (m := len(next(iter(others.values())))):

@@ -12,10 +12,9 @@ import lightning as L
 from torch import Tensor, nn
 
 from lit_pretrain.callbacks.attention import uncompiled
-from lit_pretrain.callbacks.canvas import profiles
+from lit_pretrain.callbacks.canvas import Drawn, profiles
 from lit_pretrain.callbacks.features import given_data, together
 from lit_pretrain.callbacks.measurement import Measurement
-from lit_pretrain.callbacks.pictures import write
 from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.part import spec
 
@@ -69,18 +68,13 @@ class Transplant(Measurement):
             raise ValueError(f"{type(data).__name__} can cut no two of {self.limit} examples of a batch")
         return dict(found), {"data": spec(data), "limit": self.limit}
 
-    def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
-        self.publish(trainer, {f"{self.name}/{ahead}/{layer}": value for ahead, values in found.items()
-                               for layer, value in values.items()})  # fmt: skip
-        if trainer.is_global_zero:
-            layers = [name for name in found["ahead_1"] if name != "chance"]
-            step = f"step {self.history[-1]['step']:,}"
-            panels = {ahead.replace("_", " "): {"chance": [values["chance"]] * len(layers),
-                                                step: [values[layer] for layer in layers]}
-                      for ahead, values in found.items()}  # fmt: skip
-            with self.observing(pl_module):  # drawing is not training either
-                title = f"{self.name}: how often one state brings what was to come, by places ahead"
-                write(trainer, {title: profiles(panels, layers)})
+    def drawn(self, found: dict[str, Any]) -> Drawn:
+        layers = [name for name in found["ahead_1"] if name != "chance"]
+        step = f"step {self.history[-1]['step']:,}"
+        panels = {ahead.replace("_", " "): {"chance": [values["chance"]] * len(layers),
+                                            step: [values[layer] for layer in layers]}
+                  for ahead, values in found.items()}  # fmt: skip
+        return {"how often one state brings what was to come, by places ahead": profiles(panels, layers)}
 
     def _share(self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule) -> Tally:
         """Of the examples that this rank reads."""
