@@ -6,6 +6,7 @@ from transformers import BertConfig
 
 from lit_pretrain.datamodules.graph.datamodule import GraphDataModule
 from lit_pretrain.datamodules.graph.source.motifs import Motifs
+from lit_pretrain.downstream.finetune import FineTune
 from lit_pretrain.encoders.bert import BERT
 from lit_pretrain.encoders.huggingface import HuggingFaceEncoder
 from lit_pretrain.encoders.timm import TimmEncoder
@@ -46,3 +47,16 @@ def small(name: str) -> tuple[Encoder, Batch]:
         batch.labels, batch.features = labels, labels[batch.graphs.example, None]
         return encoder, batch
     return encoder, ImageBatch(torch.rand(12, 3, 16, 16) + 2 * torch.rand(3, 3, 16, 16)[labels], labels=labels)
+
+
+def twelve_steps(model: FineTune, batch: Batch) -> list[float]:
+    """The losses of a fine-tuning on one batch; gradients of the last step stay."""
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-2)
+    losses = []
+    for _ in range(12):
+        optimizer.zero_grad()
+        term = model.loss(batch)["task"]
+        term.sum.backward()
+        optimizer.step()
+        losses.append(float(term.sum))
+    return losses

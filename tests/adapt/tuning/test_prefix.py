@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from small_encoders import small
+from small_encoders import small, twelve_steps
 from torch import nn
 
 from lit_pretrain.adapt.tuning.prefix import Prefix
@@ -21,14 +21,7 @@ def test_learns_beside_a_frozen_encoder(name):
     encoder, batch = small(name)
     weights = copy.deepcopy(encoder.state_dict())
     model = FineTune(encoder, Classify(32, 3, dropout=0.0), Prefix(4))
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-2)
-    losses = []
-    for _ in range(12):
-        optimizer.zero_grad()
-        term = model.loss(batch)["task"]
-        term.sum.backward()
-        optimizer.step()
-        losses.append(float(term.sum))
+    losses = twelve_steps(model, batch)
     assert losses[-1] < 0.9 * losses[0]
     assert len(model.encoder.prefixes) == 2 and all(p.grad.any() for p in model.encoder.prefixes)
     assert all(torch.equal(weight, weights[key]) for key, weight in encoder.state_dict().items())
