@@ -2,7 +2,6 @@
 
 import csv
 import fcntl
-import resource
 import subprocess
 import sys
 
@@ -118,12 +117,8 @@ def test_typed_class_needs_no_trust(here, user_folder, command):
 def test_answers_without_torch(line):
     code = ("import sys; from lit_pretrain.cli import main; code = main(sys.argv[1:]);"
             "sys.exit(code or ('torch' in sys.modules) * 3 or ('lightning' in sys.modules) * 4)")  # fmt: skip
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
-    # The promise of the command line; it takes a tenth of this.
-    assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 2.0
 
 
 def test_a_diverged_run_ends_with_a_line_and_a_code_of_its_own(command, here):
