@@ -62,6 +62,14 @@ class Measurement(Observer):
         """Pictures of what was found, which is the last row of the history already; asked of the first rank alone."""
         return {}
 
+    def say(self, trainer: L.Trainer, what: str, value: float, first: float) -> None:
+        """Print a line for whoever watches: a number of the last row, and its gain over the first row's."""
+        bar, step = trainer.progress_bar_callback, self.history[-1]["step"]
+        if bar is not None and bar.is_enabled:
+            gain = f" ({value - first:+.3f} since step {self.history[0]['step']})" if len(self.history) > 1 else ""
+            # Before the first step the bar has not been drawn, and would print nothing.
+            (bar.print if trainer.global_step else print)(f"step {step:>6}  {self.name} {what} {value:.3f}{gain}")
+
     def first_and_last(self) -> dict[str, dict[str, Any]]:
         """The first and the last row of the history by their steps, for pictures; a single row once."""
         return {f"step {row['step']:,}": row for row in (self.history[0], self.history[-1])}

@@ -59,10 +59,4 @@ class OnlineProbe(Measurement):
     def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
         main = self.probe.main
         self.publish(trainer, {f"{self.name}/{k}": v for k, v in found.items()}, (f"{self.name}/{main}",))
-        bar, first, last = trainer.progress_bar_callback, self.history[0], self.history[-1]
-        if bar is not None and bar.is_enabled:
-            gain = f" ({last[main] - first[main]:+.3f} since step {first['step']})" if last != first else ""
-            # Before the first step the bar has not been drawn, and would print nothing.
-            (bar.print if trainer.global_step else print)(
-                f"step {last['step']:>6}  {self.name} {main} {last[main]:.3f}{gain}"
-            )
+        self.say(trainer, main, found[main], self.history[0][main])

@@ -68,6 +68,9 @@ class EdgeProbing(Measurement):
     def tell(self, trainer: L.Trainer, pl_module: L.LightningModule, found: dict[str, Any]) -> None:
         numbers = {f"{self.name}/{task}/{what}": row[what] for task, row in found.items() for what in NUMBERS}
         self.publish(trainer, {name: value for name, value in numbers.items() if not math.isnan(value)})
+        for task, row in found.items():
+            if task in self.history[0]:
+                self.say(trainer, f"{task} accuracy", row["accuracy"], self.history[0][task]["accuracy"])
 
     def drawn(self, found: dict[str, Any]) -> Drawn:
         rows = self.first_and_last()
