@@ -20,7 +20,8 @@ case $1 in
   tera) more="--trainer.max_steps 600" ;;
   speech_wav2vec2) more="--trainer.max_steps 1000" ;;
   settled) method=hubert overlay="--config $here/hubert.yaml" more="--trainer.max_steps 50 --optim.lr 1e-12" ;;
-  audio_mae) more="--trainer.max_steps 400" ;;
+  audio_mae) more="--trainer.max_steps 2500" ;;
+  mp3) overlay="" more="--model.num_positions 50 --optim.lr 3e-4 --trainer.max_steps 2000" ;;
   audio_mae_large_patches) method=audio_mae overlay="" more="--trainer.max_steps 600" ;;
   tera_transformer) method=tera overlay="" more="--trainer.max_steps 500" ;;
   wav2vec2_waveform) method=speech_wav2vec2 overlay="" more="--trainer.max_steps 500" ;;
@@ -29,5 +30,7 @@ case $method in
   hubert | speech2c)
     lit-pretrain units --data $here/data/mixture.yaml --features mfcc --clusters 50 --out runs/units_mfcc ;;
 esac
-lit-pretrain fit --config conf/speech/$method.yaml --config $here/data/mixture.yaml --config $here/trainer.yaml $overlay $more \
+config=conf/speech/$method.yaml
+[ "$method" = mp3 ] && config=conf/any/masked_position_prediction_frames.yaml
+lit-pretrain fit --config $config --config $here/data/mixture.yaml --config $here/trainer.yaml $overlay $more \
   --run_dir runs/speech/$1

@@ -25,7 +25,8 @@ name=$2 method=$2
 case $1-$2 in
   fashion_mnist-mae) more="--config $here/fashion_mnist_mae.yaml --trainer.max_steps 2000" ;;
   fashion_mnist-simclr) more="--data.image_size 32 --trainer.max_steps 800" ;;
-  fashion_mnist-dino) more="--data.image_size 32 --data.batch_size 128 --trainer.max_steps 650" ;;
+  fashion_mnist-dino) more="--data.image_size 32 --data.batch_size 128 --model.head.bottleneck 64 --optim.lr 1e-3
+    --trainer.max_steps 775" ;;
   fashion_mnist-spark) more="--data.image_size 32 --data.batch_size 128 --trainer.max_steps 900" ;;
   fashion_mnist-resnet_settled) method=simclr more="--data.image_size 32 --trainer.max_steps 50 --optim.lr 1e-12" ;;
   hymenoptera-mae) more="--model.masking.ratio 0.75 --model.patch_size 8 --model.encoder.patch_size 8 --optim.lr 1e-3
