@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# One objective on the training programs of POJ-20, about a core-minute; then the table of clones.
+# One objective on the training programs of POJ-20, about five core-minutes; then the table of clones.
 # METHOD.yaml, if there is one here, is laid over conf/code/METHOD.yaml.
-#   LIT_PRETRAIN_DATA=... experiments/code/clones/run.sh contrabert --trainer.max_steps 160
+#   LIT_PRETRAIN_DATA=... experiments/code/clones/run.sh contrabert --trainer.max_steps 900
 #   LIT_PRETRAIN_DATA=... experiments/code/clones/run.sh table
 set -eu
 cd "$(dirname "$0")/../../.."
