@@ -14,6 +14,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 from PIL.Image import fromarray
 from PIL.PngImagePlugin import PngInfo
@@ -186,14 +187,17 @@ def png(picture: NDArray[np.uint8], title: str) -> bytes:
 
 
 def write(trainer: L.Trainer, drawn: Drawn) -> None:
-    """Into the run folder and to TensorBoard."""
+    """Into the run folder and to TensorBoard; a full disk is a warning."""
     folder = Path(trainer.default_root_dir) / "pictures" / f"step-{trainer.global_step:07d}"
-    for title, picture in drawn.items():
-        name = re.sub(r"\W+", "_", title.split(":")[0].strip())
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.png").write_bytes(png(picture, title))
-        # By a string: callbacks name no modality, and this is how TensorBoard calls any picture.
-        show = methodcaller("add_image", f"pictures/{name}", picture, trainer.global_step, dataformats="HWC")
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                show(logger.experiment)
+    try:
+        for title, picture in drawn.items():
+            name = re.sub(r"\W+", "_", title.split(":")[0].strip())
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{name}.png").write_bytes(png(picture, title))
+            # By a string: callbacks name no modality, and this is how TensorBoard calls any picture.
+            show = methodcaller("add_image", f"pictures/{name}", picture, trainer.global_step, dataformats="HWC")
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    show(logger.experiment)
+    except OSError as error:
+        rank_zero_warn(f"pictures were not written to {folder}: {error}")

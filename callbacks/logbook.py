@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,16 @@ class Logbook:
         return [json.loads(line) for line in self.path.read_bytes().splitlines()] if self.path.exists() else []
 
     def write(self, **event: Any) -> None:
-        """Add an event; it is on disk when this returns."""
-        with open(self.path, "a") as file:
-            file.write(json.dumps(event) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Add an event; it is on disk when this returns, or else in a warning."""
+        line = json.dumps(event)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "a") as file:
+                file.write(line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            warnings.warn(f"{error}: {self.path} lacks {line}", stacklevel=2)
 
     def forget(self, step: int) -> None:
         """Drop the events of `step` and later: a resumed run goes through those steps again."""

@@ -13,14 +13,17 @@ LEAVE = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class Stopped(Exception):
-    """A signal has ended the run; nothing is lost.
+    """A signal has ended the run; nothing is lost, unless its last checkpoint could not be written.
 
     Attributes:
         code: of the process, 128 + the signal's number, as shells have it.
     """
 
-    def __init__(self, number: int, step: int):
-        super().__init__(f"{signal.Signals(number).name}: saved at step {step}; the same command goes on from there")
+    def __init__(self, number: int, step: int, failure: OSError | None = None):
+        end = f"saved at step {step}; the same command goes on from there"
+        if failure is not None:
+            end = f"step {step} was not saved ({failure}); the same command goes on from an older checkpoint"
+        super().__init__(f"{signal.Signals(number).name}: {end}")
         self.code = 128 + number
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.utilities import rank_zero_warn
 
 from lit_pretrain.callbacks.observer import Observer
 
@@ -67,7 +68,10 @@ class Summary(L.Callback):
             "device": f"{trainer.world_size} x {pl_module.device.type}, {trainer.precision}",
             "versions": versions(),
         }
-        write_json(Path(trainer.default_root_dir) / "summary.json", content)
+        try:
+            write_json(Path(trainer.default_root_dir) / "summary.json", content)
+        except OSError as failure:
+            rank_zero_warn(f"the summary was not written: {failure}")
 
 
 def versions() -> dict[str, str]:

@@ -1,8 +1,12 @@
 """What every modality's datamodule promises to objectives, probes, harness and checkpoints."""
 
+import warnings
 from abc import abstractmethod
+from functools import cached_property
+from typing import Any
 
 import lightning as L
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from lit_pretrain.datamodules.loader import ResumableLoader
@@ -20,6 +24,7 @@ class DataModule(Recorded, L.LightningDataModule):
         target_names: names of the numbers in the `target` of batches, in their order; empty: batches have none.
         pair_names: names of the `pair_labels` of batches, in the order of their numbers; empty: batches have none.
         side_names: what the two `counterparts` of batches are, that which asks first; empty: batches have none.
+        accept_changes: a run is resumed even if its training data are no longer what they were.
     """
 
     class_names: tuple[str, ...] = ()
@@ -28,6 +33,7 @@ class DataModule(Recorded, L.LightningDataModule):
     target_names: tuple[str, ...] = ()
     pair_names: tuple[str, ...] = ()
     side_names: tuple[str, ...] = ()
+    accept_changes: bool = False
 
     @property
     def num_classes(self) -> int:
@@ -60,6 +66,36 @@ class DataModule(Recorded, L.LightningDataModule):
 
     def restore(self, artifacts: dict[str, str]) -> None:
         """Take over what `artifacts` wrote, so that nothing of it is made anew from data that may be gone."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Facts by which a resumed run knows its training data again, found without reading all of them."""
+        of_source = getattr(getattr(self, "source", None), "fingerprint", None)
+        return {} if of_source is None else {"the fingerprint of the source": of_source("train")}
+
+    @cached_property
+    def _fingerprint(self) -> dict[str, Any]:
+        """As it was when the run began: the data may be gone when the last checkpoint is written."""
+        return self.fingerprint()
+
+    def setup(self, stage: str | None = None) -> None:
+        if stage == TrainerFn.FITTING:
+            self.state_dict()  # finds the fingerprint while the data are there
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"fingerprint": self._fingerprint}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises ValueError if training is resumed with data that have changed, unless `accept_changes`."""
+        if self.trainer is not None and self.trainer.state.fn != TrainerFn.FITTING:
+            return
+        before, now = state.get("fingerprint", {}), self._fingerprint
+        changed = [f"{fact} was {before[fact]} and is {now.get(fact)}" for fact in before if before[fact] != now.get(fact)]
+        if not changed:
+            return
+        said = f"the training data have changed since the checkpoint: {', '.join(changed)}"
+        if not self.accept_changes:
+            raise ValueError(f"{said}; bring back what they were, or go on with them by --accept_changed_data true")
+        warnings.warn(f"{said}; what is left of this epoch is not what it would have been", stacklevel=2)
 
     def relations(self, batch: Batch) -> Relations | None:
         """What is known of how units of a batch belong together; None: nothing."""

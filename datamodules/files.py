@@ -2,11 +2,15 @@
 
 import difflib
 import glob
+import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from lit_pretrain.datamodules.unreadable import reason
 
 
 def below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
@@ -24,8 +28,51 @@ def cache_folder() -> Path:
 
 
 def mapped(path: Path, dtype: str) -> np.ndarray:
-    """The numbers of a file, mapped into memory."""
-    return np.memmap(path, dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)
+    """The numbers of a file, mapped into memory.
+
+    Raises:
+        ValueError: there is no such file, or it does not hold whole numbers of this type.
+    """
+    try:
+        if (kind := np.dtype(dtype)).kind not in "iu":
+            raise TypeError(f"{dtype!r} is no type of whole numbers")
+        return np.memmap(path, kind, mode="r") if path.stat().st_size else np.empty(0, kind)
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read ({reason(error)})") from error
+
+
+def json_object(path: Path, *keys: str) -> dict[str, Any]:
+    """The object that this library wrote into a file.
+
+    Raises:
+        ValueError: there is no such file, it is damaged, or it lacks a key.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no whole JSON ({reason(error)})") from error
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        raise ValueError(f"{path} is no JSON object with {', '.join(keys)}, but {str(found)[:40]!a}")
+    return found
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz` file.
+
+    Raises:
+        ValueError: there is no such file, it is damaged, or it holds objects, which could run code.
+    """
+    try:
+        with np.load(path) as found:
+            return dict(found)
+    except Exception as error:  # numpy, zipfile and zlib each have several ways to refuse
+        raise ValueError(f"{path} is no whole .npz file of numbers ({reason(error)})") from error
+
+
+def divide(offsets: np.ndarray, count: int) -> bool:
+    """Whether offsets rise from 0 to `count`."""
+    whole = offsets.ndim == 1 and offsets.dtype.kind == "i" and len(offsets) > 0
+    return whole and offsets[0] == 0 and offsets[-1] == count and bool((np.diff(offsets) >= 0).all())
 
 
 def find(given: str | list[str] | None, suffixes: tuple[str, ...], what: str) -> list[Path]:
@@ -60,6 +107,12 @@ def find(given: str | list[str] | None, suffixes: tuple[str, ...], what: str) ->
 def changes(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
     """Names, sizes and times of change, for fingerprints."""
     return [(str(p.resolve()), (status := p.stat()).st_size, status.st_mtime_ns) for p in paths]
+
+
+def sizes(files: Sequence[str], folder: Path = Path()) -> list[int]:
+    """Bytes of about a hundred of many files, evenly spaced, for fingerprints; -1: not on disk."""
+    some = [folder / file for file in files[:: max(1, len(files) // 100)]]
+    return [path.stat().st_size if path.exists() else -1 for path in some]
 
 
 def nearest(path: Path) -> str:

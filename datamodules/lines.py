@@ -28,6 +28,19 @@ def lines(path: Path) -> Iterator[bytes]:
         raise damaged(path, error) from error
 
 
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The number of each line, from 1, and its text with the end of the line.
+
+    Raises:
+        ValueError: a line is not UTF-8, or as `lines` does.
+    """
+    for number, raw in enumerate(lines(path), 1):
+        try:
+            yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}, line {number}: not UTF-8 ({error.reason})") from error
+
+
 def damaged(path: Path, error: Exception) -> ValueError:
     return ValueError(f"{path} is damaged ({error}): fetch or pack it again")
 

@@ -11,15 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.trainer.connectors.data_connector import _parse_num_batches
 from lightning.pytorch.trainer.states import RunningStage
 from lightning.pytorch.utilities.combined_loader import CombinedLoader
 from lightning.pytorch.utilities.data import sized_len
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from lit_pretrain.datamodules.order import evenly
-from lit_pretrain.datamodules.worker import patient
+from lit_pretrain.datamodules.watched import Noted, Watched
 from lit_pretrain.types import Batch
 
 
@@ -77,15 +76,13 @@ class ResumableLoader:
             self._begin(self.epoch + 1)
         self._resumed = False
         batches = self.batches()
-        loader = DataLoader(
-            self.dataset,
+        loader = Watched(
+            Noted(self.dataset),
+            self.num_workers,
             batch_sampler=batches[self.delivered :],
             collate_fn=self.collate,
-            num_workers=self.num_workers,
             pin_memory=self.pin_memory,
             prefetch_factor=4 if self.num_workers else None,
-            worker_init_fn=patient,
-            generator=torch.Generator(),  # the workers' base seed must not be drawn from the global generator
         )
         for batch in loader:
             self.delivered += 1
@@ -107,6 +104,8 @@ class ResumableLoader:
         Lightning calls it before each epoch; from a checkpoint of the end of an epoch it restores no loader's state. It also
         takes the length of the first epoch, as it was before the loader's state was restored, for that of all.
         """
+        if self.trainer is not None:  # a module that asks for the number of steps makes Lightning load its loaders too early
+            self.trainer.fit_loop._load_combined_loader_states()
         if epoch != self.epoch:
             self._begin(epoch)
             self._resumed = False

@@ -1,24 +1,21 @@
 """Tar shards of the webdataset layout, on disk or on a web server: neighbours of one name are one sample."""
 
 import glob
-import http.client
 import re
 import tarfile
-import time
 import urllib.request
 import zlib
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from lit_pretrain.datamodules.retry import continued
 from lit_pretrain.datamodules.unreadable import reason
 
-ATTEMPTS = 3  # to read on in a shard after a failure
-PAUSE = 1.0  # seconds before the next attempt, twice as long each time
 TIMEOUT = 60  # seconds without an answer from a server
 BRACES = re.compile(r"\{([^{}]*)\}")
-BROKEN = (OSError, tarfile.TarError, EOFError, zlib.error, http.client.HTTPException)
+CUT = (tarfile.TarError, EOFError, zlib.error)  # what is raised in the middle of a shard, damaged or not
+BROKEN = (*CUT, OSError)
 
 
 class Entry(NamedTuple):
@@ -39,21 +36,17 @@ def entries(shard: str, first: int = 0) -> Iterator[tuple[int, Entry]]:
     """Samples of a shard from number `first` on, each with its number; after a failure it is opened again.
 
     Raises:
+        DataLost: it is gone, and does not come back.
         ValueError: it cannot be read, or its index of files is damaged.
     """
-    failures = 0
-    while True:
-        try:
-            for number, entry in islice(enumerate(_grouped(shard)), first, None):
-                yield number, entry
-                first, failures = number + 1, 0
-            return
-        except BROKEN as error:
-            failures += 1
-            if failures == ATTEMPTS or not _remote(shard):
-                raise ValueError(f"shard {shard} cannot be read after {first} samples ({reason(error)}): fetch or pack"
-                                 " it again, or leave it out") from error  # fmt: skip
-            time.sleep(PAUSE * 2 ** (failures - 1))
+    also = CUT if _remote(shard) else ()  # a connection may end without a word
+    try:
+        for number, entry in continued(lambda: enumerate(_grouped(shard)), f"shard {shard}", first, also=also):
+            yield number, entry
+            first = number + 1
+    except BROKEN as error:
+        raise ValueError(f"shard {shard} cannot be read after {first} samples ({reason(error)}): fetch or pack it again,"
+                         " or leave it out") from error  # fmt: skip
 
 
 def expanded(names: str | list[str]) -> list[str]:

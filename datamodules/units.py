@@ -1,6 +1,5 @@
 """Discrete units that `lit-pretrain units` made of a data set. Legend: N examples of a split."""
 
-import json
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_pretrain.datamodules.files import arrays, divide, json_object
 from lit_pretrain.part import Recorded
 
 
@@ -34,7 +34,10 @@ class Units(Recorded):
         if not path.is_file():
             raise ValueError(f"units={self.folder}: there is no {path}, which `lit-pretrain units` writes when it is"
                              " done")  # fmt: skip
-        return json.loads(path.read_text())
+        card = json_object(path, "clusters", "fingerprints")
+        if not isinstance(card["clusters"], int) or not isinstance(card["fingerprints"], dict):
+            raise ValueError(f"{path} is damaged: clusters={card['clusters']!r}, fingerprints={card['fingerprints']!r}")
+        return card
 
     @property
     def num_clusters(self) -> int:
@@ -59,7 +62,7 @@ class Units(Recorded):
         """The int64 units of each example, whose numbers in the source's order are given; of one never read, none.
 
         Raises:
-            ValueError: there is no such split or example.
+            ValueError: there is no such split or example, or the file is damaged.
         """
         ids, offsets = self._read(split)
         found = []
@@ -74,8 +77,11 @@ class Units(Recorded):
             path = self.folder / f"units-{split}.npz"
             if not path.is_file():
                 raise ValueError(f"units={self.folder} has none for the split {split!r}: there is no {path}")
-            with np.load(path) as arrays:
-                self._splits[split] = arrays["ids"], arrays["offsets"]
+            found = arrays(path)
+            ids, offsets = (found.get(name, np.empty(0)) for name in ("ids", "offsets"))
+            if ids.dtype.kind not in "iu" or not divide(offsets, len(ids)):
+                raise ValueError(f"{path} is damaged: its offsets do not divide its {ids.size} ids")
+            self._splits[split] = ids, offsets
         return self._splits[split]
 
     def _of_splits(self) -> list[str]:

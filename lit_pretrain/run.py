@@ -17,15 +17,20 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from lit_pretrain.callbacks.agreement import Agreement
 from lit_pretrain.callbacks.checkpoint import Checkpoint
 from lit_pretrain.callbacks.instability_guard import Diverged
+from lit_pretrain.callbacks.lost_ranks import LostRanks
+from lit_pretrain.callbacks.patient_loggers import PatientLoggers
 from lit_pretrain.callbacks.signals import Stopped
 from lit_pretrain.config.compose import compose
 from lit_pretrain.config.defaults import know_parts
 from lit_pretrain.config.mistake import Mistake, one_line
 from lit_pretrain.config.run_folder import CONFIG, hold, refuse_another, release, run_folder
 from lit_pretrain.config.schema import Argument, Group, Schema, signature
-from lit_pretrain.io.checkpoint import latest, step_of
+from lit_pretrain.datamodules.base import DataModule
+from lit_pretrain.datamodules.lost import DataLost
+from lit_pretrain.io.checkpoint import artifacts, latest, step_of
 from lit_pretrain.optim.recipe import Optim
 from lit_pretrain.strategies.compile import compile_blocks
 
@@ -36,12 +41,14 @@ OURS = {  # top-level keys beside Lightning's
     "compile": Argument(bool, False),
     "run_dir": Argument(str | None, None),
     "fresh": Argument(bool, False),
+    "accept_changed_data": Argument(bool, False),
 }
 HELP = {
     "optim": "how the module is optimised; null: its own recipe",
     "compile": "compile the encoder block by block",
     "run_dir": "folder of the run; the same command in the same folder resumes (default: runs/<model>-<hash>)",
     "fresh": "start anew in a numbered folder beside the old one",
+    "accept_changed_data": "resume although the training data are no longer what they were",
 }
 
 
@@ -73,7 +80,7 @@ class SaveConfig(SaveConfigCallback):
         if stage != "fit":
             return
         config = self.config.clone()
-        config.run_dir, config.fresh, config.ckpt_path = None, False, None
+        config.run_dir, config.fresh, config.accept_changed_data, config.ckpt_path = None, False, False, None
         folder = Path(trainer.default_root_dir)
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / f".{CONFIG}.partial"  # a run that is killed here must find nothing, or the whole file
@@ -148,11 +155,12 @@ class Run(LightningCLI):
                     TensorBoardLogger(self.folder, name="", version="tensorboard"),
                     CSVLogger(self.folder, name="csv", version=f"from_step_{start}"),
                 ]
-            callbacks = _as_list(given["callbacks"])
+            callbacks = [Agreement(self.config_dump), LostRanks(), PatientLoggers(), *_as_list(given["callbacks"])]
             rebuildable = hasattr(self.model, "encoder") and hasattr(self.model, "optim")
             wanted = given["enable_checkpointing"] is not False and rebuildable
             if wanted and not any(isinstance(callback, Checkpoint) for callback in callbacks):
-                kwargs["callbacks"] = [*callbacks, Checkpoint()]
+                callbacks.append(Checkpoint())
+            kwargs["callbacks"] = callbacks
         elif given["logger"] is None:
             kwargs["logger"] = False  # evaluation prints its table
         return super().instantiate_trainer(**kwargs)
@@ -160,6 +168,10 @@ class Run(LightningCLI):
     def after_instantiate_classes(self) -> None:
         if self.kept:
             hold(self.folder)
+        accepted = self._get(self.config_init, "accept_changed_data") and self.resumed_from
+        if accepted and isinstance(self.datamodule, DataModule):
+            self.datamodule.accept_changes = True
+            self.datamodule.restore(artifacts(self.resumed_from))  # such as a tokenizer, which new data would make anew
         optim = self._get(self.config_init, "optim")
         if optim is not None:
             if not hasattr(self.model, "optim"):
@@ -184,11 +196,12 @@ class Run(LightningCLI):
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
-    """Compose, check and run a command; the exit code: 0, 3 after it diverged, 128 + a signal's number."""
+    """Compose, check and run a command; the exit code: 0, 3 after it diverged, 75 without data, 128 + a signal's number."""
     try:
         cli = start(verb, arguments)
-    except (Diverged, Stopped) as end:
-        print(f"lit-pretrain: {end}", file=sys.stderr)
+    except (DataLost, Diverged, Stopped) as end:
+        again = "; the same command goes on from the newest checkpoint" if isinstance(end, DataLost) else ""
+        print(f"lit-pretrain: {end}{again}", file=sys.stderr)
         return end.code
     finally:
         release()
@@ -243,6 +256,7 @@ def _be_quiet() -> None:
     """Lightning's advice and its dependencies' deprecations are not the user's business; its other warnings are."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric.strategies.launchers.subprocess_script").setLevel(logging.INFO)  # why it kills ranks
     for message in ("does not have many workers", "No seed found", "GPU available but not used", "in eval mode",
                     "smaller than the logging interval", "callbacks used to create the checkpoint"):  # fmt: skip
         warnings.filterwarnings("ignore", f".*{message}")

@@ -10,11 +10,14 @@ from zlib import crc32
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores, and the processes that they start
 os.environ.setdefault("TRITON_INTERPRET", str(int(not torch.cuda.is_available())))  # before Triton is imported
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", module="lightning")
+settings.register_profile("tests", derandomize=True, deadline=None, max_examples=40, database=None)  # the same in every run
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

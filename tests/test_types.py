@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lit_pretrain.types import Layout, Ragged, SpeechBatch, TextBatch, Vocabulary
 
@@ -10,6 +12,25 @@ def test_boundaries():
     layout = Layout((2, 0, 3))
     assert layout.offsets.tolist() == [0, 2, 2, 5] and layout.example.tolist() == [0, 0, 2, 2, 2]
     assert layout.position.tolist() == [0, 1, 0, 1, 2] and layout.max_length == 3 and layout.contiguous
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=6), min_size=1, max_size=6))
+def test_examples_that_are_laid_end_to_end_come_apart_again(kept):
+    lengths = tuple(map(len, kept))
+    layout, values = Layout(lengths), torch.arange(sum(lengths))
+    assert layout.offsets.tolist() == [sum(lengths[:i]) for i in range(len(lengths) + 1)]
+    for number, own in enumerate(values.split(lengths)):
+        first, end = layout.offsets[number : number + 2].tolist()
+        assert values[first:end].tolist() == own.tolist() == values[layout.example == number].tolist()
+        assert layout.position[first:end].tolist() == list(range(len(own)))
+    keep = torch.tensor([unit for own in kept for unit in own], dtype=torch.bool)
+    part = layout.keep(keep)
+    assert part.lengths == tuple(map(sum, kept)) == tuple(layout.counts(keep).tolist())
+    assert torch.equal(part.example, layout.example[keep]) and torch.equal(part.position, layout.position[keep])
+    ragged = Ragged(values, lengths)
+    assert [x.tolist() for x in ragged.split()] == [x.tolist() for x in values.split(lengths)]
+    if all(lengths):
+        assert torch.equal(ragged.at(layout), values), "as many numbers as units stand where the units do"
 
 
 def test_keep_recounts_lengths_and_prefix():

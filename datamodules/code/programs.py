@@ -22,9 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lit_pretrain.datamodules.code.encode import COLUMNS
 from lit_pretrain.datamodules.code.parts import OF_TOKENS, RAGGED, Part, join, write_parts
 from lit_pretrain.datamodules.code.source.base import Source
-from lit_pretrain.datamodules.files import mapped
+from lit_pretrain.datamodules.files import arrays, divide, json_object, mapped
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
 
 FORMAT = 1  # of these files and of what their numbers mean; part of the folder's name
@@ -78,15 +79,28 @@ def prepare(source: Source, split: str, tokenizer: Tokenizer, languages: tuple[s
             join(parts, folder, source.counts, others)
             _tell(split, json.loads((folder / "meta.json").read_text())["counts"])
             shutil.rmtree(parts, ignore_errors=True)
-    meta = json.loads((folder / "meta.json").read_text())
-    columns = {name: mapped(folder / f"{name}.bin", dtype) for name, dtype in meta["dtypes"].items()}
-    index = np.load(folder / "index.npz")
+    try:
+        return _read(folder)
+    except ValueError as error:
+        raise ValueError(f"{folder} is damaged: delete it, it will be made again ({error})") from error
+
+
+def _read(folder: Path) -> Programs:
+    meta = json_object(folder / "meta.json", "dtypes", "labels", "counts")
+    index, dtypes = arrays(folder / "index.npz"), meta["dtypes"]
+    if not isinstance(dtypes, dict) or dtypes.keys() != set(COLUMNS) or not isinstance(meta["labels"], list):
+        raise ValueError("meta.json says nothing of the columns or labels")
+    if not all(isinstance(name, str) for name in meta["labels"]):
+        raise ValueError(f"names of labels that are no text: {str(meta['labels'])[:40]!a}")
+    columns = {name: mapped(folder / f"{name}.bin", dtypes[name]) for name in COLUMNS}
+    if missing := {*RAGGED, "docs", "labels", "digests"} - index.keys():
+        raise ValueError(f"index.npz lacks {', '.join(sorted(missing))}")
     offsets = {name: index[name] for name in RAGGED}
     for name, column in columns.items():
-        wanted = int(offsets["ids" if name in OF_TOKENS else name][-1])
-        if len(column) != wanted:
-            raise ValueError(f"{folder}/{name}.bin holds {len(column)} numbers instead of {wanted}: delete the folder, it"
-                             " will be made again")  # fmt: skip
+        if not divide(offsets["ids" if name in OF_TOKENS else name], len(column)):
+            raise ValueError(f"{name}.bin holds {len(column)} numbers instead of those of index.npz")
+    if {len(index[name]) for name in ("docs", "labels", "digests")} != {len(offsets["ids"]) - 1}:
+        raise ValueError("index.npz holds columns of different lengths")
     return Programs(
         columns, offsets, index["docs"], index["labels"], index["digests"], tuple(meta["labels"]), meta["counts"]
     )

@@ -1,6 +1,5 @@
 """Graphs for pretraining, and labelled nodes or graphs for probes and fine-tuning."""
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,13 +83,10 @@ class GraphDataModule(DataModule):
             for split in SPLITS:
                 self.graphs(split)
 
-    def state_dict(self) -> dict[str, str]:
-        return {"train": self.source.fingerprint("train")}
-
-    def load_state_dict(self, state: dict[str, str]) -> None:
-        if state["train"] != self.source.fingerprint("train"):
-            warnings.warn("the training graphs have changed since the checkpoint: the run goes on with them, but what is"
-                          " left of this epoch is not what it would have been", stacklevel=2)  # fmt: skip
+    def fingerprint(self) -> dict[str, Any]:
+        if isinstance(self.source, NodeSource):
+            return super().fingerprint() | {"the number of nodes": self.graph().num_nodes}
+        return super().fingerprint() | {"the number of graphs": len(self.graphs("train"))}
 
     def graph(self) -> NodeGraph:
         """The one graph of a source of nodes, opened once."""

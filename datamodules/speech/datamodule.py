@@ -1,8 +1,8 @@
 """Recordings for pretraining, and labelled or transcribed ones for probes and fine-tuning."""
 
 import json
-import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -122,13 +122,8 @@ class SpeechDataModule(DataModule):
         for split in SPLITS:
             self.recordings(split)
 
-    def state_dict(self) -> dict[str, str]:
-        return {"train": self.source.fingerprint("train")}
-
-    def load_state_dict(self, state: dict[str, str]) -> None:
-        if state["train"] != self.source.fingerprint("train"):
-            warnings.warn("the training recordings have changed since the checkpoint: the run goes on with them, but what is"
-                          " left of this epoch is not what it would have been", stacklevel=2)  # fmt: skip
+    def fingerprint(self) -> dict[str, Any]:
+        return super().fingerprint() | {"the number of recordings": len(self.recordings("train"))}
 
     def recordings(self, split: str) -> Recordings:
         """The recordings of a split, opened once."""

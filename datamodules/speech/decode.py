@@ -1,5 +1,6 @@
 """From the file of a recording to a waveform, or a reason why not. Legend: S samples."""
 
+import math
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -9,9 +10,13 @@ import soundfile
 import torch
 from torchaudio.functional import resample
 
+from lit_pretrain.datamodules.lost import DataLost
+from lit_pretrain.datamodules.retry import patiently
 from lit_pretrain.datamodules.unreadable import Unreadable, reason
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
+RATES = (500, 2_000_000)  # samples a second; a damaged header says others, and would make hours of a moment
+TAPS = 2**26  # numbers of a filter that changes the rate; more only where rates have nearly nothing in common
 UNKNOWN = (0, 0xFFFFFFFF)  # sizes in the header of a WAV file that was written as a stream
 
 
@@ -44,23 +49,29 @@ class Decoder:
 
         Raises:
             Unreadable: the file is missing, empty, truncated, silent, no recording, or of a kind that is not wanted.
+            DataLost: the disk or the folder is gone, and does not come back.
         """
         try:
-            _check_whole(file)
-            with soundfile.SoundFile(_opened(file)) as sound:
-                rate = sound.samplerate
-                self._check(name, rate, sound.channels, sound.frames)
-                sound.seek(min(round(start * rate), max(0, sound.frames - 1)))
-                wanted = sound.frames - sound.tell() if seconds is None else round(seconds * rate)
-                wanted = min(wanted, sound.frames - sound.tell())
-                samples = sound.read(wanted, dtype="float32", always_2d=True)
-        except Unreadable:
+            samples, rate = patiently(lambda: self._read(file, name, start, seconds), name)
+        except (Unreadable, DataLost):
             raise
         except Exception as error:  # libsndfile and the file system
             raise Unreadable(name, reason(error)) from error
+        return self.waveform(samples, rate, name)
+
+    def _read(self, file: Path | bytes, name: str, start: float, seconds: float | None) -> tuple[np.ndarray, int]:
+        """(S, channels), and how many a second."""
+        _check_whole(file)
+        with soundfile.SoundFile(_opened(file)) as sound:
+            rate = sound.samplerate
+            self._check(name, rate, sound.channels, sound.frames)
+            sound.seek(min(round(start * rate), max(0, sound.frames - 1)))
+            wanted = sound.frames - sound.tell() if seconds is None else round(seconds * rate)
+            wanted = min(wanted, sound.frames - sound.tell())
+            samples = sound.read(wanted, dtype="float32", always_2d=True)
         if len(samples) < wanted:
             raise Unreadable(name, f"ends after {len(samples)} of {wanted} samples: it is truncated or damaged")
-        return self.waveform(samples, rate, name)
+        return samples, rate
 
     def waveform(self, samples: np.ndarray, rate: int, name: str) -> np.ndarray:
         """(S, channels) or (S,) at `rate` -> (S,) float32, checked as a file is."""
@@ -88,6 +99,9 @@ class Decoder:
             raise Unreadable(name, f"is {frames / rate:.3f} s long, shorter than min_seconds={self.min_seconds}")
         if rate != self.sample_rate and not self.resample:
             raise Unreadable(name, f"has {rate} samples a second, not sample_rate={self.sample_rate}, and resample is false")
+        common = math.gcd(rate, self.sample_rate)
+        if not RATES[0] <= rate <= RATES[1] or rate // common * (self.sample_rate // common) > TAPS:
+            raise Unreadable(name, f"has {rate} samples a second, which cannot be made sample_rate={self.sample_rate}")
         if channels > 1 and not self.downmix:
             raise Unreadable(name, f"has {channels} channels, and downmix is false")
 

@@ -11,6 +11,7 @@ from lit_pretrain.datamodules.speech.source.base import Recordings
 from lit_pretrain.datamodules.speech.targets import Targets
 from lit_pretrain.datamodules.units import Units
 from lit_pretrain.datamodules.unreadable import Unreadable
+from lit_pretrain.datamodules.watched import reading
 from lit_pretrain.types import Ragged, SpeechBatch
 
 
@@ -80,6 +81,7 @@ class Samples(Dataset):
             draw, i = divmod(ordinal, len(self))
             place = float(Draws(fold(torch.tensor(run_seed()), draw, i)[None]).uniform(1)) if self.cut.random else 0.0
             while len(unreadable) <= self.limit:
+                reading(self.recordings.name(i))
                 try:
                     examples.append(self.example(i, place))
                     break

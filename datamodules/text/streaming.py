@@ -6,15 +6,15 @@ from dataclasses import replace
 from itertools import islice
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 
 from lit_pretrain.datamodules.files import cache_folder
+from lit_pretrain.datamodules.retry import continued
 from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.datamodules.text.datamodule import TextDataModule, collate
 from lit_pretrain.datamodules.text.source.base import Source
 from lit_pretrain.datamodules.text.tokenizer.base import Tokenizer
-from lit_pretrain.datamodules.worker import patient
+from lit_pretrain.datamodules.watched import Watched, reading, resting
 from lit_pretrain.types import TextBatch
 
 AT_ONCE = 64  # documents that are tokenised together
@@ -122,8 +122,7 @@ class StreamLoader:
         self._resumed = False
         if self._batches is None:  # readers go on from epoch to epoch: to find their place they read from the beginning
             self.stream.cursors, self.stream.delivered = list(self.cursors), self.delivered
-            self._batches = iter(DataLoader(self.stream, batch_size=None, num_workers=self.num_workers,
-                                            worker_init_fn=patient, generator=torch.Generator()))  # fmt: skip
+            self._batches = Watched(self.stream, self.num_workers, batch_size=None)
         for _ in range(len(self) - self.done):
             worker, self.cursors[worker], batch = next(self._batches)
             self.delivered += 1
@@ -149,7 +148,7 @@ class Stream(IterableDataset):
     """The share of one worker: documents i with i = its number modulo all workers of all ranks."""
 
     def __init__(self, data: StreamingTextDataModule, rank: int, world_size: int):
-        self.source, self.tokenizer = data.source, data.tokenizer
+        self.source, self.tokenizer, self.name = data.source, data.tokenizer, type(data.source).__name__
         self.budget, self.room = data.tokens_per_batch, data.max_length
         self.before, self.after = (np.array(ids, np.int64) for ids in data.tokenizer.around())
         self.rank, self.world_size = rank, world_size
@@ -167,6 +166,7 @@ class Stream(IterableDataset):
         size = 0
         for place, sample in self._pieces(worker, workers, cursor):
             if held and size + len(sample[1]) > self.budget:
+                resting()
                 yield worker, place, collate(held)
                 held, size = [], 0
             held.append(sample)
@@ -193,12 +193,18 @@ class Stream(IterableDataset):
         The source is read again and again; its documents without text are left out.
         """
         while True:
-            documents = ((i, d.text) for i, d in enumerate(self.source.documents("train")) if d.text)
+            documents = ((i, text) for i, text in continued(self._texts, f"source {self.name}") if text)
             number = -1
             for number, (i, text) in enumerate(islice(documents, turn, None, turns)):
                 if number >= first:
                     yield number, i, text
             if number < 0:
-                raise ValueError(f"{type(self.source).__name__} has fewer training documents than the {turns} readers"
+                raise ValueError(f"{self.name} has fewer training documents than the {turns} readers"
                                  " (ranks x workers) of the stream: use fewer workers")  # fmt: skip
             first = 0
+
+    def _texts(self) -> Iterator[tuple[int, str]]:
+        """Of all documents, with or without text: their numbers and texts."""
+        for i, document in enumerate(self.source.documents("train")):
+            reading(f"document {i} of source {self.name}")
+            yield i, document.text

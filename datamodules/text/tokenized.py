@@ -93,11 +93,12 @@ class TokenizedDataModule(DataModule):
         if self.tokenizer is not None:
             self.tokenizer.restore(artifacts)
 
-    def state_dict(self) -> dict[str, str]:
-        return {"tokenizer": self._ready_tokenizer().digest}
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"tokenizer": self._ready_tokenizer().digest}
 
-    def load_state_dict(self, state: dict[str, str]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raises ValueError if the checkpoint was trained with another tokenizer: the same ids would mean other text."""
+        super().load_state_dict(state)
         if state["tokenizer"] != self._ready_tokenizer().digest:
             raise ValueError(
                 "the checkpoint was trained with another tokenizer: the training data have changed, or the cache"
@@ -115,6 +116,7 @@ class TokenizedDataModule(DataModule):
         Raises:
             ValueError: one of its tables is too small.
         """
+        super().setup(stage)
         encoder = getattr(getattr(self.trainer, "lightning_module", None), "encoder", None)
         positions = getattr(getattr(encoder, "position", None), "max_length", None)
         if positions is not None and positions < self.max_length:

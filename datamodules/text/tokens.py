@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from lit_pretrain.datamodules.files import mapped
+from lit_pretrain.datamodules.files import arrays, divide, json_object, mapped
 from lit_pretrain.datamodules.progress import told
 from lit_pretrain.datamodules.split import Numbering
 from lit_pretrain.datamodules.text.source.base import Document
@@ -57,12 +57,23 @@ def tokenise(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, 
                 raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    meta = json.loads((folder / "meta.json").read_text())
-    index = np.load(folder / "index.npz")
+    try:
+        return _read(folder)
+    except ValueError as error:
+        raise ValueError(f"{folder} is damaged: delete it, it will be made again ({error})") from error
+
+
+def _read(folder: Path) -> Tokens:
+    meta, index = json_object(folder / "meta.json", "dtype", "tokens", "labels"), arrays(folder / "index.npz")
     ids, widths = mapped(folder / "ids.bin", meta["dtype"]), mapped(folder / "widths.bin", "uint16")
-    if not len(ids) == len(widths) == meta["tokens"]:
-        raise ValueError(f"{folder} holds {len(ids)} ids instead of {meta['tokens']}: delete it, it will be made again")
-    return Tokens(ids, widths, index["offsets"], index["labels"], tuple(meta["labels"]))
+    offsets, labels = (index.get(name, np.empty(0)) for name in ("offsets", "labels"))
+    if not len(ids) == len(widths) == meta["tokens"] or not divide(offsets, len(ids)):
+        raise ValueError(f"{len(ids)} ids and {len(widths)} widths instead of {meta['tokens']}, or other offsets")
+    if not all(isinstance(name, str) for name in meta["labels"]):
+        raise ValueError(f"names of labels that are no text: {str(meta['labels'])[:40]!a}")
+    if labels.shape != (len(offsets) - 1,) or not (labels >= -1).all() or not (labels < len(meta["labels"])).all():
+        raise ValueError(f"labels that are no numbers of {len(offsets) - 1} documents")
+    return Tokens(ids, widths, offsets, labels, tuple(meta["labels"]))
 
 
 def _write(documents: Iterator[Document], tokenizer: Tokenizer, folder: Path, what: str) -> None:

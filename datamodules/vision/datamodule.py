@@ -1,9 +1,9 @@
 """Images for pretraining, in one or several views, and labelled images for probes and fine-tuning."""
 
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,13 +121,8 @@ class VisionDataModule(DataModule):
         for split in SPLITS:
             self.images(split)
 
-    def state_dict(self) -> dict[str, str]:
-        return {"train": self.source.fingerprint("train")}
-
-    def load_state_dict(self, state: dict[str, str]) -> None:
-        if state["train"] != self.source.fingerprint("train"):
-            warnings.warn("the training images have changed since the checkpoint: the run goes on with them, but what is"
-                          " left of this epoch is not what it would have been", stacklevel=2)  # fmt: skip
+    def fingerprint(self) -> dict[str, Any]:
+        return super().fingerprint() | {"the number of images": len(self.images("train"))}
 
     def images(self, split: str) -> Images:
         """The images of a split, opened once."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from lit_pretrain.datamodules.lost import DataLost
+from lit_pretrain.datamodules.retry import patiently
 from lit_pretrain.datamodules.unreadable import Unreadable, reason
 
 SIXTEEN_BITS = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -36,15 +38,19 @@ class Decoder:
 
         Raises:
             Unreadable: the file is missing, no image, damaged, too large, or has pixels without a known range.
+            DataLost: the disk or the folder is gone, and does not come back.
         """
         try:
-            with warnings.catch_warnings(), Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
-                warnings.simplefilter("ignore")  # of damaged metadata, which do not matter
-                return self.array(image, name)
-        except Unreadable:
+            return patiently(lambda: self._read(file, name), name)
+        except (Unreadable, DataLost):
             raise
         except Exception as error:  # Pillow's readers raise nearly everything on damaged files
             raise Unreadable(name, reason(error)) from error
+
+    def _read(self, file: Path | bytes, name: str) -> np.ndarray:
+        with warnings.catch_warnings(), Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
+            warnings.simplefilter("ignore")  # of damaged metadata, which do not matter
+            return self.array(image, name)
 
     def array(self, image: Image.Image, name: str) -> np.ndarray:
         """(H, W, C) uint8 of an image that is open."""

@@ -17,6 +17,7 @@ from lit_pretrain.datamodules.unreadable import Unreadable
 from lit_pretrain.datamodules.vision.colour import grey
 from lit_pretrain.datamodules.vision.source.base import Arrays, Images
 from lit_pretrain.datamodules.vision.views import View
+from lit_pretrain.datamodules.watched import reading
 from lit_pretrain.types import ImageBatch, Pixels
 
 
@@ -122,6 +123,7 @@ class Samples(Dataset):
         places, found, prepared, unreadable = [], [], [], {}
         for place, i in enumerate(index.tolist()):
             while len(unreadable) <= self.limit:
+                reading(self.images.name(i))
                 try:
                     prepared.append(self.prepare.one(self.images[i], seeds[place]))
                 except Unreadable as problem:

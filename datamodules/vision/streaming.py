@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import count, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 
+from lit_pretrain.datamodules.base import DataModule
 from lit_pretrain.datamodules.draws import fold, run_seed
 from lit_pretrain.datamodules.split import SPLITS
 from lit_pretrain.datamodules.unreadable import AT_LEAST, NAMED, Unreadable, UnreadableSamples, limit_of
@@ -17,7 +18,7 @@ from lit_pretrain.datamodules.vision.decode import Decoder
 from lit_pretrain.datamodules.vision.samples import Collate, Collated, Decoded, Preparation, stacked
 from lit_pretrain.datamodules.vision.source.shards import Member, Members, Shards
 from lit_pretrain.datamodules.vision.views import View
-from lit_pretrain.datamodules.worker import patient
+from lit_pretrain.datamodules.watched import Watched, reading, resting
 from lit_pretrain.types import ImageBatch
 
 HOPELESS = 10  # unreadable images for each place of a batch at which a reader gives up
@@ -80,6 +81,9 @@ class StreamingVisionDataModule(VisionDataModule):
         self._position: dict | None = None
         self._loader: StreamLoader | None = None
 
+    def fingerprint(self) -> dict[str, Any]:
+        return DataModule.fingerprint(self) | {"the number of shards": len(self.source.shards("train"))}
+
     def prepare_data(self) -> None:
         for split in SPLITS[1:]:
             self.images(split)
@@ -135,9 +139,7 @@ class StreamLoader:
         self._resumed = False
         if self._batches is None:  # readers go on from epoch to epoch
             self.stream.cursors, self.stream.delivered = list(self.cursors), self.delivered
-            self._batches = iter(DataLoader(self.stream, batch_size=None, num_workers=self.num_workers,
-                                            pin_memory=self.pin_memory, worker_init_fn=patient,
-                                            generator=torch.Generator()))  # fmt: skip
+            self._batches = Watched(self.stream, self.num_workers, batch_size=None, pin_memory=self.pin_memory)
         for _ in range(len(self) - self.done):
             worker, self.cursors[worker], collated = next(self._batches)
             self.delivered += 1
@@ -178,12 +180,14 @@ class Stream(IterableDataset):
         taken, prepared, unreadable = [], [], {}
         samples = self._samples(self.rank * workers + worker, self.world_size * workers, self.cursors[worker])
         for cursor, index, seed, member in samples:
+            reading(member.name)
             try:
                 prepared.append(self.prepare.one(member.decoded(self.decoder), seed))
                 taken.append((index, seed, member))
             except Unreadable as problem:
                 unreadable[problem.name] = problem.reason
             if len(taken) == self.batch_size:
+                resting()
                 yield worker, cursor, self.collate(self._batch(taken, prepared, unreadable))
                 taken, prepared, unreadable = [], [], {}
             elif len(unreadable) > HOPELESS * self.batch_size:
@@ -213,6 +217,7 @@ class Stream(IterableDataset):
                 raise ValueError(f"the {share} training shards of a reader, the first {shards[turn]}, hold no samples")
             shard = int(np.random.default_rng([seed, epoch]).permutation(len(shards))[turn::turns][place])
             members = self.source.members(shards[shard], first)
+            reading(shards[shard])
             while rows := list(islice(members, self.block)):
                 last = epoch
                 order = np.random.default_rng([seed, turn, block]).permutation(len(rows))

@@ -2,11 +2,11 @@
 
 import re
 from copy import deepcopy
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from lit_pretrain.config.mistake import Mistake, nearest
 from lit_pretrain.config.schema import (
@@ -57,7 +57,8 @@ def _assign(tree: Tree, override: Override, root: Schema) -> None:
         if key not in node or node[key] is None:
             default = keys.arguments[key].default if keys and key in keys.arguments else None
             node[key] = _beginning(kind, default)
-        node[key] = written_out(tree, path, node[key], kind)
+        # What has arguments is a class, also where plain text may stand.
+        node[key] = written_out(tree, path, node[key], reduce(or_, classes(kind)) if classes(kind) else kind)
         node, annotation = node[key], kind
     value = _value(tree, path, override, kind)
     if override.append:
@@ -122,9 +123,11 @@ def _trust_typed(value: Any, override: Override) -> None:
 
 
 def _parsed(text: str) -> Any:
+    if not text:
+        return text  # to YAML nothing is null
     try:
         return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]), resolve=False)["value"]
-    except (YAMLError, OmegaConfBaseException):
+    except Exception:  # PyYAML also raises what int(), dates and nesting without end do
         return text
 
 

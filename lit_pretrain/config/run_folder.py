@@ -11,7 +11,7 @@ from typing import IO, Any
 import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
-from lit_pretrain.config.mistake import Mistake
+from lit_pretrain.config.mistake import Mistake, one_line
 
 PARTS = ("seed_everything", "model", "data", "optim", "compile", "trainer")  # what makes two runs the same
 # A run may be made longer and go on with other devices, and the rest changes nothing in it.
@@ -47,7 +47,12 @@ def refuse_another(folder: Path, config: dict[str, Any]) -> None:
     """
     if not (folder / CONFIG).is_file():
         return
-    there, here = flat(identity(yaml.safe_load((folder / CONFIG).read_text()))), flat(identity(config))
+    try:
+        there = flat(identity(yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))))
+    except Exception as error:  # damaged files are no YAML, or nothing that a run writes
+        raise Mistake(f"{folder / CONFIG} is damaged ({one_line(error)}): choose another --run_dir, or --fresh true for a"
+                      " new folder beside it") from error  # fmt: skip
+    here = flat(identity(config))
     nothing = object()
     keys = [k for k in sorted(there.keys() | here.keys()) if there.get(k, nothing) != here.get(k, nothing)]
     if keys:

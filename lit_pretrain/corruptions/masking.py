@@ -80,7 +80,7 @@ class SpanMasking(Masking):
         begins = draws[0] < _solve(survival.double(), self.rate)
         example = batch.layout.example
         chosen = torch.zeros_like(text)
-        for shift in range(self.max_length):
+        for shift in range(min(self.max_length, len(text))):
             reach = (begins & (length > shift))[: len(text) - shift]
             chosen[shift:] |= reach & (example[: len(text) - shift] == example[shift:])
         return chosen

@@ -15,6 +15,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from lit_pretrain.io.untrusted import named
+
 UNUSED = "pooler."  # units are pooled by parts of our own
 
 
@@ -31,7 +33,8 @@ def load(name: str, optional: tuple[str, ...] = ()) -> PreTrainedModel:
     config, verbosity = _config(name), logging.get_verbosity()
     logging.set_verbosity_error()  # what is missing is checked below
     try:
-        model, info = _auto(config).from_pretrained(name, output_loading_info=True, dtype=torch.float32)
+        with named(Path(name)):
+            model, info = _auto(config).from_pretrained(name, output_loading_info=True, dtype=torch.float32)
     finally:
         logging.set_verbosity(verbosity)
     missing = sorted(key for key in info["missing_keys"] if not key.startswith((UNUSED, *optional)))
@@ -64,6 +67,6 @@ def _auto(config: PreTrainedConfig) -> type:
 def _config(name: str) -> PreTrainedConfig:
     try:
         return AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged config.json ends in nearly everything
         where = "this folder holds" if Path(name).is_dir() else "this is no folder here, and the hub gives"
-        raise ValueError(f"{name}: {where} no model of transformers: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{name}: {where} no model of transformers: {[*str(error).splitlines(), ''][0]}") from error

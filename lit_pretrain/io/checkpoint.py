@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from lightning import LightningModule
 
-from lit_pretrain.io.untrusted import load_values, plain_name
+from lit_pretrain.io.untrusted import load_object, load_values, named, plain_name
 from lit_pretrain.part import build, trust
 from lit_pretrain.types import Encoder
 
@@ -23,8 +23,12 @@ KEY = "lit_pretrain"  # where a checkpoint keeps what Lightning does not
 SUFFIX = ".ckpt"
 
 
-def write(checkpoint: dict[str, Any], path: Path) -> None:
-    """Write atomically: at every instant `path` is absent, the old file, or the whole new file."""
+def write(checkpoint: dict[str, Any], path: Path, scores: dict[str, float] | None = None) -> None:
+    """Write atomically: at every instant `path` is absent, the old file, or the whole new file.
+
+    Args:
+        scores: metric -> its value, which the manifest keeps for `score`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # beside the target: a rename is atomic there
     try:
@@ -36,8 +40,25 @@ def write(checkpoint: dict[str, Any], path: Path) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
-    _write_text(manifest(path), json.dumps({"file": path.name, "sha256": digest, "bytes": path.stat().st_size}))
+    promise = {"file": path.name, "sha256": digest, "bytes": path.stat().st_size, "scores": scores or {}}
+    _write_text(manifest(path), json.dumps(promise))
     _sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a checkpoint; one whose deletion is cut short has no manifest, and is deleted with the next."""
+    manifest(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def score(path: Path, metric: str) -> float | None:
+    """What a metric was when this checkpoint was written; None: it is not known."""
+    try:
+        scores = load_object(manifest(path)).get("scores")
+    except (OSError, ValueError):
+        return None
+    value = scores.get(metric) if isinstance(scores, dict) else None
+    return value if isinstance(value, float) else None
 
 
 def manifest(path: Path) -> Path:
@@ -51,12 +72,12 @@ def fault(path: Path) -> str | None:
     if not manifest(path).is_file():
         return f"its manifest {manifest(path).name} is missing, so it was not written to its end"
     try:
-        promised = json.loads(manifest(path).read_text())
+        promised = load_object(manifest(path))
     except ValueError as error:
         return f"its manifest is damaged ({error})"
-    if path.stat().st_size != promised["bytes"]:
-        return f"it has {path.stat().st_size} bytes instead of {promised['bytes']}"
-    if _sha256(path) != promised["sha256"]:
+    if path.stat().st_size != promised.get("bytes"):
+        return f"it has {path.stat().st_size} bytes instead of {promised.get('bytes')}"
+    if _sha256(path) != promised.get("sha256"):
         return "its SHA-256 differs from the manifest's"
     return None
 
@@ -94,7 +115,7 @@ def read(path: str | Path) -> dict[str, Any]:
     if reason := fault(found):
         raise ValueError(f"checkpoint {found} cannot be read: {reason}")
     checkpoint = load_values(found)
-    if KEY not in checkpoint:
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get(KEY), dict):
         raise ValueError(f"checkpoint {found} was not written by lit_pretrain: it lacks the key {KEY!r}")
     return checkpoint
 
@@ -111,8 +132,9 @@ def load(path: str | Path, *, trusted: Iterable[str] = ()) -> LightningModule:
     """
     trust(trusted)
     checkpoint = read(path)
-    module = build(checkpoint[KEY]["module"])
-    _load_strictly(module, checkpoint["state_dict"], path)
+    with named(path):
+        module = build(checkpoint[KEY]["module"])
+        _load_strictly(module, checkpoint["state_dict"])
     return module.eval()
 
 
@@ -120,34 +142,38 @@ def load_encoder(path: str | Path, *, trusted: Iterable[str] = ()) -> Encoder:
     """Only the encoder, merged, which is what transfers; the class of the objective need not be importable."""
     trust(trusted)
     checkpoint = read(path)
-    encoder = build(checkpoint[KEY]["encoder"])
-    weights = {k.removeprefix("encoder."): v for k, v in checkpoint["state_dict"].items() if k.startswith("encoder.")}
-    _load_strictly(encoder, weights, path)
-    return encoder.merged().eval()
+    with named(path):
+        encoder = build(checkpoint[KEY]["encoder"])
+        weights = {k.removeprefix("encoder."): v for k, v in checkpoint["state_dict"].items() if k.startswith("encoder.")}
+        _load_strictly(encoder, weights)
+        return encoder.merged().eval()
 
 
 def load_data(path: str | Path, *, trusted: Iterable[str] = ()) -> Any:
     """The datamodule that a checkpoint was trained on, as it was configured, with its artifacts; None: none of ours."""
     trust(trusted)
     kept = read(path)[KEY]
-    data = build(kept["data"])
-    if data is not None:
-        data.restore(kept["artifacts"])
+    with named(path):
+        data = build(kept["data"])
+        if data is not None:
+            data.restore(kept["artifacts"])
     return data
 
 
 def artifacts(path: str | Path) -> dict[str, str]:
     """File name -> text of what is needed beside the weights, such as `tokenizer.json`."""
-    return {plain_name(name): text for name, text in read(path)[KEY]["artifacts"].items()}
+    kept = read(path)[KEY]
+    with named(path):
+        return {plain_name(name): text for name, text in kept["artifacts"].items()}
 
 
-def _load_strictly(module: torch.nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> None:
+def _load_strictly(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
     own = module.state_dict()
     missing, extra = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shapes = [f"{k}: {tuple(weights[k].shape)} in the file, {tuple(own[k].shape)} in the module"
               for k in sorted(own.keys() & weights.keys()) if own[k].shape != weights[k].shape]  # fmt: skip
     if missing or extra or shapes:
-        raise ValueError(f"{path} does not fit {type(module).__name__}: missing {missing}; unexpected {extra};"
+        raise ValueError(f"the weights do not fit {type(module).__name__}: missing {missing}; unexpected {extra};"
                          f" other shapes {shapes}")  # fmt: skip
     module.load_state_dict(weights)
 

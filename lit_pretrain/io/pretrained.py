@@ -9,8 +9,7 @@ Two formats are read and written:
 import json
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from lit_pretrain.encoders.huggingface import HuggingFaceEncoder
 from lit_pretrain.encoders.huggingface_speech import HuggingFaceSpeechEncoder
 from lit_pretrain.io import families
 from lit_pretrain.io.family import Config, Family
-from lit_pretrain.io.untrusted import load_tensors, load_values, plain_name
+from lit_pretrain.io.untrusted import load_object, load_tensors, load_values, named, plain_name
 from lit_pretrain.nn.embedding.share import share_embedding
 from lit_pretrain.nn.head.tied import TransformHead
 from lit_pretrain.part import Part, build, spec
@@ -55,7 +54,7 @@ def from_pretrained(name_or_folder: str | Path) -> Encoder:
               f" for {', '.join(_model_types())}")  # fmt: skip
         return adapter(str(folder)).eval()
     family, config, weights = _read(folder)
-    with _named(folder):
+    with named(folder):
         encoder = family.make(config)
         _report(folder, family.fill(encoder, weights))
     return encoder.eval()
@@ -67,7 +66,7 @@ def from_pretrained_pair(name_or_folder: str | Path) -> tuple[Encoder, Encoder]:
     family, config, weights = _read(folder)
     if family.decoder is None:
         raise ValueError(f"{folder} is a {config['model_type']!r}, not an encoder-decoder; use from_pretrained")
-    with _named(folder):
+    with named(folder):
         encoder, decoder = family.make(config), family.decoder.make(config)
         left = set(family.fill(encoder, weights)) & set(family.decoder.fill(decoder, weights))
     _report(folder, left)
@@ -159,15 +158,6 @@ def _family(model_type: str) -> Family:
     return import_module(f"{families.__name__}.{model_type}").family
 
 
-@contextmanager
-def _named(folder: Path) -> Iterator[None]:
-    """Mistakes inside name the folder."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{folder}: {error}") from error
-
-
 def _report(folder: Path, left: Iterable[str]) -> None:
     if together := sorted({re.sub(r"\.\d+\.", ".*.", name) for name in left}):
         print(f"{folder}: not loaded, since they belong to no encoder: {', '.join(together)}")
@@ -199,7 +189,7 @@ def _folder(name: str | Path) -> Path:
 def _model_type(folder: Path) -> str:
     if not (folder / CONFIG).is_file():
         raise ValueError(f"{folder} holds neither {SPEC} nor {CONFIG}, so it is no model of lit_pretrain or transformers")
-    return json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("model_type", "")
+    return str(load_object(folder / CONFIG).get("model_type", ""))
 
 
 def _read(folder: Path) -> tuple[Family, Config, dict[str, Tensor]]:
@@ -210,8 +200,8 @@ def _read(folder: Path) -> tuple[Family, Config, dict[str, Tensor]]:
                          " lit_pretrain/io/families/<model_type>.py")  # fmt: skip
     family = _family(model_type)
     # With the defaults that the file leaves out; as JSON, where tuples are the lists that files hold.
-    config = json.loads(AutoConfig.from_pretrained(folder).to_json_string(use_diff=False))
-    with _named(folder):
+    with named(folder):
+        config = json.loads(AutoConfig.from_pretrained(folder).to_json_string(use_diff=False))
         return family, config, family.canonical(_weights(folder))
 
 
@@ -220,7 +210,7 @@ def _weights(folder: Path) -> dict[str, Tensor]:
         if (folder / file).is_file():
             return read(folder / file)
         if (index := folder / f"{file}.index.json").is_file():
-            shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            shards = sorted(set(load_object(index)["weight_map"].values()))
             return {key: tensor for shard in shards for key, tensor in read(folder / plain_name(shard)).items()}
     raise ValueError(f"neither {WEIGHTS} nor {PICKLE} is there")
 
@@ -242,8 +232,10 @@ def _spec(encoder: Encoder) -> dict[str, Any]:
 
 
 def _load_own(folder: Path) -> Encoder:
-    encoder = build(json.loads((folder / SPEC).read_text(encoding="utf-8")))
-    weights, own = load_tensors(folder / WEIGHTS), encoder.state_dict()
+    with named(folder / SPEC):
+        encoder = build(load_object(folder / SPEC))
+        own = encoder.state_dict()
+    weights = load_tensors(folder / WEIGHTS)
     missing, extra = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     shapes = [f"{key}: {tuple(weights[key].shape)} in the file, {tuple(own[key].shape)} in the encoder"
               for key in sorted(own.keys() & weights.keys()) if own[key].shape != weights[key].shape]  # fmt: skip

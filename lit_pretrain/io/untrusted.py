@@ -1,7 +1,9 @@
 """Files that others have written, read without running anything that they hold."""
 
-import pickle
+import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,33 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """What goes wrong inside is the fault of what stands in a file or folder, and the error says so.
+
+    Raises:
+        ValueError: instead of every other error.
+    """
+    try:
+        yield
+    except Exception as error:  # classes check little of the arguments and weights that a file may hold
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        raise ValueError(f"{path}: {kind}{error}") from error
+
+
+def load_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        ValueError: there is no such file, or something else in it.
+    """
+    with named(path):
+        found = json.loads(path.read_bytes())
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object, but {str(found)[:40]!a}")
+    return found
 
 
 def load_values(path: Path) -> Any:
@@ -19,7 +48,7 @@ def load_values(path: Path) -> Any:
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # on damaged bytes the unpickler fails in many ways
         named = re.search(r"GLOBAL (\S+)", str(error))  # what torch says beside it is how to read it nonetheless
         found = f"it names {named[1]}" if named else type(error).__name__
         raise ValueError(f"{path} is refused: it is damaged, or it holds more than tensors and plain values, which could run"

@@ -44,6 +44,15 @@ def test_the_step_ends_and_is_saved_and_the_same_command_goes_on(tmp_path, fit, 
     assert all(torch.equal(a, b) for a, b in zip(module.state_dict().values(), whole.state_dict().values(), strict=True))
 
 
+def test_it_says_so_where_nothing_could_be_saved(tmp_path, fit, monkeypatch):
+    def full(*what):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lit_pretrain.callbacks.checkpoint.write", full)
+    with pytest.raises(Stopped, match=r"step 3 was not saved \(.*No space left on device\); .* an older checkpoint"):
+        fit(tmp_path, [Send(signal.SIGTERM, 2)])
+
+
 def test_a_validation_that_is_due_is_not_lost(tmp_path, fit):
     with pytest.raises(Stopped, match="saved at step 4"):
         fit(tmp_path, [Send(signal.SIGTERM, 3)])  # validation after step 4

@@ -65,3 +65,8 @@ def test_bad_rates_are_refused():
         DynamicMasking(1.5)
     with pytest.raises(ValueError, match=r"mask_share=0\.95"):
         replace_masked(documents(4, 1), torch.ones(4, dtype=torch.bool), 0.95, 0.1, torch.Generator())
+
+
+def test_a_batch_may_be_shorter_than_a_span():
+    batch = TextBatch(torch.tensor([2, 7, 8]), (3,), VOCAB)
+    assert SpanMasking(0.9, max_length=10)(batch, torch.Generator().manual_seed(0)).tolist()[0] is False

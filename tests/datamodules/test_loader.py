@@ -1,9 +1,14 @@
 """The loader under Lightning: each epoch has its own order, and a checkpoint of any moment goes on exactly."""
 
+from itertools import chain, islice
+
 import lightning as L
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lit_pretrain.datamodules.loader import ResumableLoader
 from lit_pretrain.datamodules.text.datamodule import TextDataModule
 from lit_pretrain.datamodules.text.source.base import Document, Source
 from lit_pretrain.datamodules.text.streaming import StreamingTextDataModule
@@ -97,6 +102,24 @@ def test_cut_at_any_moment_and_resumed_equals_uncut(tmp_path, make, length):
         assert begun[: 6 if isinstance(step, str) else step] + rest == whole, f"cut at {step}"
 
 
+class Asking(Model):
+    """Asks for the number of steps, for which Lightning loads the training data before it restores their position."""
+
+    def configure_optimizers(self):
+        self.steps = self.trainer.estimated_stepping_batches
+        return super().configure_optimizers()
+
+
+@pytest.mark.parametrize("step", [4, 6, 8])
+@pytest.mark.parametrize("make", [mapped, streamed])
+def test_a_module_that_asks_for_the_number_of_steps_resumes_as_others(tmp_path, monkeypatch, make, step):
+    whole = fit(make(), max_epochs=3)
+    monkeypatch.setitem(globals(), "Model", Asking)
+    begun = fit(make(), Cut(step, tmp_path / "cut.ckpt"), max_epochs=3)
+    rest = fit(make(), ckpt_path=tmp_path / "cut.ckpt", max_epochs=3)
+    assert begun[:step] + rest == whole
+
+
 def shared(rank: int, ranks: int) -> TextDataModule:
     """The data as one of several ranks sees them."""
     data = mapped()
@@ -155,3 +178,40 @@ def test_epochs_of_different_lengths_are_whole(monkeypatch):
     seen = fit(data, max_epochs=6)
     assert lengths[0] < max(lengths.values()), "the test has nothing to see"
     assert {epoch: sum(e == epoch for e, _ in seen) for epoch in range(6)} == lengths
+
+
+@given(
+    sizes=st.lists(st.integers(1, 4), min_size=1, max_size=25),
+    stages=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 8)), max_size=3),
+    last=st.integers(1, 5),
+)
+def test_any_cuts_with_any_ranks_give_each_sample_once(sizes, stages, last):
+    """Stages of an epoch, each (ranks, batches until it is cut)."""
+    ends = torch.tensor(sizes).cumsum(0).tolist()
+    plan = [list(range(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
+
+    def read(ranks: int, batches: int | None, state: dict | None) -> tuple[list[int], dict | None]:
+        seen, states = [], []
+        for rank in range(ranks):
+            loader = ResumableLoader(range(ends[-1]), lambda epoch: plan, list, rank=rank, ranks=ranks)
+            if state is not None:
+                loader.load_state_dict(state)
+            left = len(loader.batches()) - loader.delivered
+            if batches is None or batches >= left:  # the rest of the epoch
+                seen += chain.from_iterable(islice(iter(loader), left))
+                states.append(None)
+            else:
+                seen += chain.from_iterable(islice(iter(loader), batches))
+                states.append(loader.state_dict())
+        assert all(state == states[0] for state in states), "ranks stand at different places"
+        return seen, states[0]
+
+    found, state, lost = [], None, 0
+    for ranks, batches in [*stages, (last, None)]:
+        seen, state = read(ranks, batches, state)
+        found += seen
+        lost += ranks - 1  # fewer samples than ranks cannot be shared
+        if state is None:
+            break
+    assert len(set(found)) == len(found), "a sample was seen twice"
+    assert set(found) <= set(range(ends[-1])) and ends[-1] - len(found) <= lost

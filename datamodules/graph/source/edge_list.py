@@ -1,6 +1,5 @@
 """One graph in tables of its edges and its nodes."""
 
-import zipfile
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas
 
+from lit_pretrain.datamodules.files import arrays
 from lit_pretrain.datamodules.graph.graph import Graph, undirected
 from lit_pretrain.datamodules.graph.graphs import NodeGraph
 from lit_pretrain.datamodules.graph.source.base import NodeSource
@@ -127,7 +127,7 @@ def _table(file: str, *columns: str | None) -> dict[str, np.ndarray]:
     path, ending = Path(file).expanduser(), Path(file).suffix
     try:
         if ending == ".npz":
-            found = dict(np.load(path))
+            found = arrays(path)
         elif ending in (".csv", ".tsv"):
             read = pandas.read_csv(path, sep="," if ending == ".csv" else "\t")
             found = {column: read[column].to_numpy() for column in read}
@@ -135,7 +135,7 @@ def _table(file: str, *columns: str | None) -> dict[str, np.ndarray]:
             raise ValueError("its name ends in none of .csv, .tsv, .npz")
         if len({len(values) for values in found.values()}) != 1:
             raise ValueError(f"its columns have {[len(values) for values in found.values()]} rows")
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"table {file!r} cannot be read ({reason(error)})") from error
     if missing := {column for column in columns if column is not None} - set(found):
         raise ValueError(f"table {file!r} has no column {missing.pop()!r}; it has {list(found)}")

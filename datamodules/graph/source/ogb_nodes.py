@@ -1,5 +1,6 @@
 """One graph of the Open Graph Benchmark, from the files that it is published in."""
 
+import zlib
 from functools import cached_property
 from pathlib import Path
 
@@ -79,7 +80,7 @@ class OGBNodes(NodeSource):
                              " it, and name the folder that holds `raw` and `split`")  # fmt: skip
         try:
             return pandas.read_csv(self._path(file), header=None, dtype=kind).to_numpy()
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError, EOFError, zlib.error) as error:
             raise ValueError(f"{self._path(file)} cannot be read ({reason(error)}): fetch it again") from error
 
     def _path(self, file: str) -> Path:

@@ -16,6 +16,7 @@ from lit_pretrain.datamodules.graph.source.names import class_numbers, column_nu
 from lit_pretrain.datamodules.graph.source.pyg import graph_of, known, opened
 from lit_pretrain.datamodules.graph.source.splits import fold_splits, random_splits
 from lit_pretrain.datamodules.split import digest
+from lit_pretrain.datamodules.unreadable import reason
 
 OWN = {"train": "train", "validation": "val", "test": "test"}  # what torch-geometric calls splits
 
@@ -96,8 +97,14 @@ class PyGGraphs(GraphSource):
     def _named(self, own: str | None) -> Iterator[tuple[str, Graph]]:
         given = {"name": self.name, "split": own}
         arguments = {key: value for key, value in given.items() if value is not None} | self.options
-        for number, data in enumerate(opened(self.dataset, self.root, arguments, self.download)):
-            yield " ".join(filter(None, (self.dataset, self.name, own, str(number)))), graph_of(data, label_of(data))
+        found = opened(self.dataset, self.root, arguments, self.download)
+        for number in range(len(found)):
+            name = " ".join(filter(None, (self.dataset, self.name, own, str(number))))
+            try:
+                yield name, graph_of(data := found[number], label_of(data))
+            except (IndexError, RuntimeError) as error:  # raw files that do not fit each other
+                raise ValueError(f"{name} of root={self.root!r} is damaged ({reason(error)}): fetch the raw files again, and"
+                                 " remove what was made of them from the cache") from error  # fmt: skip
 
 
 def label_of(data: Data) -> int | float | np.ndarray | None:

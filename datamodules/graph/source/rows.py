@@ -8,12 +8,14 @@ import numpy as np
 from lit_pretrain.datamodules.graph.graph import Graph
 from lit_pretrain.datamodules.unreadable import Unreadable, reason
 
+MOST = 1_000_000  # nodes without features, of which a file need hold no more than their number
+
 
 def attempt(name: str, make: Callable[[Any], Graph], row: Any) -> tuple[str, Graph | Unreadable]:
     """The name, and the graph or why there is none."""
     try:
         return name, make(row)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         return name, Unreadable(name, reason(error))
 
 
@@ -30,6 +32,8 @@ def graph_of(nodes: Any, index: Any, edge_features: Any = None, label: Any = Non
     """
     if nodes is None or index is None:
         raise ValueError(f"there are no {'nodes' if nodes is None else 'edges'}")
+    if np.ndim(nodes) == 0 and not 0 <= int(nodes) <= MOST:
+        raise ValueError(f"{nodes} nodes: a graph without features has from 0 to {MOST:,}")
     features = np.ones((int(nodes), 1), np.float32) if np.ndim(nodes) == 0 else columns(nodes)
     index = np.asarray(index)
     index = index if index.size else np.zeros((2, 0), np.int64)

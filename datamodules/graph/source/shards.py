@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow
 import pyarrow.parquet
 import torch
 from torch import Tensor
 
+from lit_pretrain.datamodules.files import sizes
 from lit_pretrain.datamodules.graph.graph import Graph
 from lit_pretrain.datamodules.graph.source.given_splits import GivenSplits
 from lit_pretrain.datamodules.graph.source.rows import attempt, graph_of
@@ -48,9 +48,9 @@ class Shards(GivenSplits):
                 yield attempt(f"{file}, graph {number}", _graph, row)
 
     def fingerprint(self, split: str) -> str:
-        """Of the shards' names."""
-        shards = [expanded(self.given[part]) if self.given[part] else None for part in ("train", split)]
-        return digest(split, self.validation_fraction, shards)
+        """Of the shards' names and some of their sizes."""
+        shards = [expanded(self.given[part]) if self.given[part] else [] for part in ("train", split)]
+        return digest(split, self.validation_fraction, shards, [sizes(part) for part in shards])
 
 
 def _graph(row: Any) -> Graph:
@@ -74,7 +74,7 @@ def _rows(file: Path) -> Iterable[Any]:
     except pickle.UnpicklingError as error:
         raise ValueError(f"shard {file} is damaged, or holds objects of classes, which are not loaded since they could run"
                          " code: write a list of dictionaries, such as Data.to_dict() gives") from error  # fmt: skip
-    except (OSError, ValueError, RuntimeError, EOFError, pyarrow.ArrowInvalid) as error:
+    except Exception as error:  # the unpickler, too, fails in many ways on damaged bytes
         raise ValueError(f"shard {file} cannot be read ({reason(error)}): write it again, or leave it out") from error
     if not isinstance(rows, list):
         raise ValueError(f"shard {file} holds a {type(rows).__name__} and no list of graphs")

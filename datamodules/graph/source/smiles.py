@@ -15,6 +15,7 @@ from lit_pretrain.datamodules.graph.graph import Graph
 from lit_pretrain.datamodules.graph.graphs import Graphs
 from lit_pretrain.datamodules.graph.source.base import GraphSource
 from lit_pretrain.datamodules.graph.source.splits import group_splits, random_splits
+from lit_pretrain.datamodules.lines import text_lines
 from lit_pretrain.datamodules.split import digest
 from lit_pretrain.datamodules.unreadable import Unreadable, reason
 
@@ -135,18 +136,20 @@ def _read(path: str, column: str, labels: Sequence[str]) -> pandas.DataFrame:
     if file.suffix != ".csv":
         if labels:
             raise ValueError(f"labels={list(labels)}: {path} has no columns; write it as .csv with a header")
-        words = [(number, line.split()) for number, line in enumerate(file.read_text().splitlines(), 1)]
+        words = [(number, line.split()) for number, line in text_lines(file)]
         return pandas.DataFrame({column: {number: found[0] for number, found in words if found}})
     try:
-        read = pandas.read_csv(file, skip_blank_lines=False)
+        read = pandas.read_csv(file, skip_blank_lines=False, index_col=False)
     except (ValueError, OSError) as error:
         raise ValueError(f"{path} is no table ({reason(error)})") from error
     for name in (column, *labels):
         if name not in read:
             raise ValueError(f"{path} has no column {name!r}; it has {list(read)[:20]}")
         if name in labels and read[name].dtype.kind not in "iufb":
-            words = read[name][read[name].notna() & pandas.to_numeric(read[name], errors="coerce").isna()]
-            raise ValueError(f"{path}: column {name!r} holds more than numbers, such as {words.iloc[0]!r}")
+            numbers = pandas.to_numeric(read[name], errors="coerce").astype(float)
+            if len(words := read[name][read[name].notna() & numbers.isna()]):
+                raise ValueError(f"{path}: column {name!r} holds more than numbers, such as {words.iloc[0]!r}")
+            read[name] = numbers  # whole ones that fit no other type
     read.index += 2  # after the header
     return read[[column, *labels]].dropna(subset=[column])
 

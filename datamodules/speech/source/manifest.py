@@ -1,12 +1,13 @@
 """Lists of audio files with what is known of them."""
 
 import csv
-import json
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lit_pretrain.datamodules.lines import json_lines, text_lines
 from lit_pretrain.datamodules.speech.decode import Decoder
 from lit_pretrain.datamodules.speech.source.base import NoRecordings, Recordings, Source
 from lit_pretrain.datamodules.speech.source.files import Entry, Files
@@ -76,19 +77,23 @@ class Manifest(Source):
 
     def _entry(self, file: Path, number: int, row: dict[str, Any]) -> Entry:
         path = next((row[name] for name in PATH if row.get(name)), None)
-        if path is None:
+        if not isinstance(path, str):
             raise ValueError(
                 f"{file}, line {number}: no {' or '.join(PATH)}; it has {', '.join(map(str, row)) or 'nothing'}"
             )
         seconds = next((row[name] for name in SECONDS if row.get(name) not in (None, "")), None)
         if self.label is not None and self.label not in row:
             raise ValueError(f"{file}, line {number}: no column label={self.label!r}; it has {', '.join(map(str, row))}")
-        try:
-            seconds = None if seconds is None else float(seconds)
-        except (TypeError, ValueError):
-            raise ValueError(f"{file}, line {number}: the duration {seconds!r} is no number of seconds") from None
         label = row.get(self.label) if self.label else None
         text = row.get(self.transcript)
+        if not isinstance(text, str | None):
+            raise ValueError(f"{file}, line {number}: the transcript {str(text)[:40]!r} is no text")
+        try:
+            seconds = None if seconds is None else float(seconds)
+            if seconds is not None and not 0 <= seconds < math.inf:
+                raise ValueError
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{file}, line {number}: the duration {str(seconds)[:40]!r} is no number of seconds") from None
         return Entry(str(file.parent / path), None if label in (None, "") else str(label), text or None, seconds)
 
 
@@ -99,19 +104,15 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         ValueError: a line is damaged, or the file's ending is neither .jsonl nor .tsv.
     """
     if file.suffix == ".tsv":
-        with open(file, newline="") as opened:
-            yield from enumerate(csv.DictReader(opened, delimiter="\t", quoting=csv.QUOTE_NONE), 2)
+        rows = csv.DictReader((line for _, line in text_lines(file)), delimiter="\t", quoting=csv.QUOTE_NONE)
+        try:
+            yield from enumerate(rows, 2)
+        except csv.Error as error:
+            raise ValueError(f"{file}, line {rows.line_num}: {error}") from error
         return
     if file.suffix not in (".jsonl", ".json"):
         raise ValueError(f"{file}: a manifest ends in .jsonl or .tsv")
-    with open(file) as opened:
-        for number, line in enumerate(opened, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{file}, line {number}: no JSON object ({error})") from error
-            if not isinstance(row, dict):
-                raise ValueError(f"{file}, line {number}: no JSON object, but {str(row)[:40]!r}")
-            yield number, row
+    for number, row in json_lines(file, lambda row: row):
+        if isinstance(row, str):
+            raise ValueError(f"{file}, line {number}: {row}")
+        yield number, row

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lit_pretrain.datamodules.retry import patiently
 from lit_pretrain.datamodules.speech.decode import SUFFIXES, Decoder
 from lit_pretrain.datamodules.speech.source.base import NoRecordings, Recordings, Source
 from lit_pretrain.datamodules.split import digest, numbered
@@ -121,7 +122,7 @@ class Packed(Recordings):
         if audio is None:
             raise Unreadable(self.name(i), f"none of its files ends in {', '.join(ENDINGS)}")
         try:
-            file = audio.read() if isinstance(audio, Place) else audio
+            file = patiently(audio.read, f"shard {audio.shard}", sample=False) if isinstance(audio, Place) else audio
         except OSError as error:
             raise Unreadable(self.name(i), reason(error)) from error
         return self.decoder(file, self.name(i), start, seconds)

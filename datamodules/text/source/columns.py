@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lit_pretrain.datamodules.files import changes, find
-from lit_pretrain.datamodules.lines import lines
+from lit_pretrain.datamodules.lines import text_lines
 from lit_pretrain.datamodules.split import digest
 from lit_pretrain.part import Recorded
 
@@ -45,12 +45,12 @@ class Columns(Recorded):
         """Of a split, in the order of the files.
 
         Raises:
-            ValueError: a line lacks a column.
+            ValueError: a line lacks a column, or is not UTF-8.
         """
         for path in find(self.paths[split], SUFFIXES, f"{split} files"):
             rows: list[tuple[str, str]] = []
-            for number, raw in enumerate(lines(path), 1):
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            for number, raw in text_lines(path):
+                line = raw.rstrip("\r\n")
                 if line.startswith("# "):
                     continue
                 if line.strip():

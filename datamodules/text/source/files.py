@@ -105,7 +105,7 @@ class Files(Source):
                     yield number, self._document(row)
                 except ValueError as error:
                     yield number, str(error)
-        except pyarrow.ArrowInvalid as error:
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise damaged(path, error) from error
 
     def _document(self, row: dict) -> Document:

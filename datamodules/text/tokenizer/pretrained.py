@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from lit_pretrain.datamodules.text.tokenizer import subwords
 from lit_pretrain.datamodules.text.tokenizer.base import Template, Tokenizer
+from lit_pretrain.datamodules.unreadable import reason
 from lit_pretrain.types import Vocabulary
 
 
@@ -33,9 +34,12 @@ class Pretrained(Tokenizer):
 
     def _load(self, folder: str) -> None:
         try:
+            if (file := Path(folder, "tokenizer.json")).is_file():
+                subwords.check_ids(file)
             made = AutoTokenizer.from_pretrained(folder, use_fast=True)
-        except (OSError, ValueError) as error:
-            raise ValueError(f"tokenizer {self.name_or_folder!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+            _ = made.unk_token_id, made.all_special_ids  # endless where the unknown token itself is unknown
+        except Exception as error:  # both libraries check little of what the files say
+            raise ValueError(f"tokenizer {self.name_or_folder!r} cannot be loaded ({reason(error)})") from error
         if not made.is_fast:
             raise ValueError(f"tokenizer {self.name_or_folder!r} has no tokenizer.json; convert it to a fast tokenizer")
         self._made = made

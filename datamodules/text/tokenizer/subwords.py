@@ -1,16 +1,32 @@
 """What our trained tokenizers and those of `transformers` share: both run on the `tokenizers` library."""
 
 from itertools import accumulate
+from pathlib import Path
 
 import tokenizers
 import torch
 from tokenizers import models
 from torch import Tensor
 
+from lit_pretrain.datamodules.files import json_object
 from lit_pretrain.datamodules.text.tokenizer.base import WHITE
 
+MOST = 2**24  # ids; the library makes room for all up to the largest
 # How a token begins that begins a word: byte-level alphabets write a white byte b as chr(256 + b), SentencePiece "▁".
 MARKS = (*(chr(256 + b) for b in WHITE), "▁")
+
+
+def check_ids(path: Path) -> None:
+    """
+    Raises:
+        ValueError: a `tokenizer.json` is damaged, or has an id for which the library asks for more memory than there is,
+            which ends the process.
+    """
+    held = json_object(path, "model")
+    vocab = held["model"].get("vocab") if isinstance(held["model"], dict) else None
+    ids = [*(vocab.values() if isinstance(vocab, dict) else ()), *(token["id"] for token in held.get("added_tokens") or ())]
+    if largest := [i for i in ids if isinstance(i, int) and i >= MOST]:
+        raise ValueError(f"{path} has the id {largest[0]}, and ids end before {MOST:,}")
 
 
 def encode(made: tokenizers.Tokenizer, texts: list[str]) -> list[tuple[list[int], list[int]]]:

@@ -14,6 +14,7 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, pro
 
 from lit_pretrain.datamodules.text.tokenizer import subwords
 from lit_pretrain.datamodules.text.tokenizer.base import Template, Tokenizer
+from lit_pretrain.datamodules.unreadable import reason
 from lit_pretrain.types import Vocabulary
 
 NAMES = ("pad", "unk", "cls", "sep", "mask", "bos", "eos")
@@ -81,7 +82,11 @@ class Trained(Tokenizer):
                 pass
             finally:
                 partial.unlink()
-        self._made = tokenizers.Tokenizer.from_file(str(path))
+        try:
+            subwords.check_ids(path)
+            self._made = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises no other kind
+            raise ValueError(f"tokenizer {path} is damaged ({reason(error)}): delete it, it will be made again") from error
 
     @property
     def made(self) -> tokenizers.Tokenizer:

@@ -1,12 +1,12 @@
 """Image files in folders."""
 
-import json
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from lit_pretrain.datamodules.files import below
+from lit_pretrain.datamodules.files import below, sizes
+from lit_pretrain.datamodules.lines import json_lines
 from lit_pretrain.datamodules.split import digest, held_out, numbered
 from lit_pretrain.datamodules.vision.decode import Decoder
 from lit_pretrain.datamodules.vision.source.base import Images, Source, no_images
@@ -67,8 +67,9 @@ class Folder(Source):
         return Files(folder, files, decoder, labels, table)
 
     def fingerprint(self, split: str) -> str:
-        """Of the files' names."""
-        return digest(split, self.labelled, self.files(split))
+        """Of the files' names and some of their sizes."""
+        files, folder = self.files(split), self.folder("train" if self._cut(split) else split)
+        return digest(split, self.labelled, files, None if folder is None else sizes(files, folder))
 
     def folder(self, split: str) -> Path | None:
         """The folder of a split; None: it has none.
@@ -121,15 +122,10 @@ class Folder(Source):
         folder, tags = self.folder(split), {}
         if folder is None or not (folder / METADATA).exists():
             return {}
-        for number, line in enumerate((folder / METADATA).read_text().splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                tags[Path(row["file_name"]).as_posix()] = [str(tag) for tag in row.get("tags") or ()]
-            except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-                raise ValueError(f"{folder / METADATA}, line {number}: not an object with file_name and a list of tags"
-                                 f" ({error!r})") from error  # fmt: skip
+        for number, row in json_lines(folder / METADATA, _file_and_tags):
+            if isinstance(row, str):
+                raise ValueError(f"{folder / METADATA}, line {number}: {row}")
+            tags |= dict([row])
         return tags
 
 
@@ -155,6 +151,14 @@ class Files(Images):
 
     def name(self, i: int) -> str:
         return str(self.folder / self.files[i])
+
+
+def _file_and_tags(row: dict) -> tuple[str, list[str]]:
+    """Raises ValueError if the row has not both."""
+    file, tags = row.get("file_name"), row.get("tags") or []
+    if not isinstance(file, str) or not isinstance(tags, list):
+        raise ValueError(f"no file_name and list of tags, but {str(row)[:60]!a}")
+    return Path(file).as_posix(), [str(tag) for tag in tags]
 
 
 def _class(file: str) -> str | None:

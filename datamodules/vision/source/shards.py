@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lit_pretrain.datamodules.files import sizes
 from lit_pretrain.datamodules.split import digest
 from lit_pretrain.datamodules.tar import Entry, class_number, entries, expanded
 from lit_pretrain.datamodules.unreadable import Unreadable, reason
@@ -76,8 +77,9 @@ class Shards(Source):
         return Members([member for shard in self.shards(split) for _, member in self.members(shard)], self, decoder)
 
     def fingerprint(self, split: str) -> str:
-        """Of the shards' names."""
-        return digest(split, self.class_names, self.tag_names, self.shards(split) if self.given[split] else None)
+        """Of the shards' names and some of their sizes."""
+        shards = self.shards(split) if self.given[split] else []
+        return digest(split, self.class_names, self.tag_names, shards, sizes(shards))
 
     def shards(self, split: str) -> list[str]:
         """Paths and addresses, in order.

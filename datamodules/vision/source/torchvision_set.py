@@ -8,6 +8,8 @@ import numpy as np
 import torchvision
 from torchvision.datasets import VisionDataset
 
+from lit_pretrain.datamodules.lost import DataLost
+from lit_pretrain.datamodules.retry import patiently
 from lit_pretrain.datamodules.split import digest, held_out
 from lit_pretrain.datamodules.unreadable import Unreadable, reason
 from lit_pretrain.datamodules.vision.decode import Decoder
@@ -108,8 +110,8 @@ class Opened(Images):
 
     def __getitem__(self, i: int) -> np.ndarray:
         try:
-            return self.decoder.array(self.found[int(self.own[i])][0], self.name(i))
-        except Unreadable:
+            return self.decoder.array(patiently(lambda: self.found[int(self.own[i])][0], self.name(i)), self.name(i))
+        except (Unreadable, DataLost):
             raise
         except Exception as error:  # the data set opens the file, and Pillow's readers raise nearly everything
             raise Unreadable(self.name(i), reason(error)) from error

@@ -177,8 +177,8 @@ def test_unsound_graphs_are_left_out_and_too_many_end_the_run():
         GraphDataModule(Stars(wrong=3), max_unreadable=2).prepare_data()
 
 
-def test_a_checkpoint_of_other_graphs_warns():
-    with pytest.warns(UserWarning, match="have changed since the checkpoint"):
+def test_a_checkpoint_of_other_graphs_is_refused():
+    with pytest.raises(ValueError, match=r"have changed since the checkpoint.*the number of graphs was 40 and is 41"):
         GraphDataModule(Stars(41)).load_state_dict(GraphDataModule(Stars(40)).state_dict())
 
 

@@ -232,7 +232,7 @@ def test_manifests(tmp_path, ending):
     assert batch.labels.tolist() == [0, 1, 0, 1] and batch.target.split()[0].tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("line, problem", [("{broken", "line 1: no JSON object"), ('{"text": "a"}', "line 1: no path"),
+@pytest.mark.parametrize("line, problem", [("{broken", "line 1: not JSON"), ('{"text": "a"}', "line 1: no path"),
                                            ('{"path": "a", "duration": "long"}', "'long' is no number")])  # fmt: skip
 def test_damaged_manifests(tmp_path, line, problem):
     (tmp_path / "train.jsonl").write_text(line + "\n")

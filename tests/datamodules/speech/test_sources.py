@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from lit_pretrain.datamodules import retry
+from lit_pretrain.datamodules.lost import DataLost
 from lit_pretrain.datamodules.speech.datamodule import SpeechDataModule
 from lit_pretrain.datamodules.speech.decode import Decoder
 from lit_pretrain.datamodules.speech.source.hub import Hub
 from lit_pretrain.datamodules.speech.source.shards import Shards
 from lit_pretrain.datamodules.speech.source.torchaudio_set import TorchaudioSet
-from lit_pretrain.datamodules.unreadable import Unreadable
 
 
 def wav(seconds: float = 0.3, rate: int = 8000, ending: str = "WAV") -> bytes:
@@ -96,7 +97,8 @@ def test_shards(tmp_path):
     assert batch.labels.tolist() == [0, 1] and [t.tolist() for t in batch.target.split()] == [[1, 0], [1, 0]]
 
 
-def test_recordings_are_read_where_they_stand_and_held_where_a_shard_is_compressed(tmp_path):
+def test_recordings_are_read_where_they_stand_and_held_where_a_shard_is_compressed(tmp_path, monkeypatch):
+    monkeypatch.setattr(retry, "PAUSE", 0.0)
     decoder, made = Decoder(8000), {}
     for name, held in (("a.tar", False), ("b.tar.gz", True)):
         packed(tmp_path / name)
@@ -107,7 +109,7 @@ def test_recordings_are_read_where_they_stand_and_held_where_a_shard_is_compress
             np.testing.assert_array_equal(found.read(i), decoder(wav(0.3 + 0.1 * i, ending="FLAC"), "the same"))
         (tmp_path / name).unlink()
     assert len(made["b.tar.gz"].read(0)) == 2400
-    with pytest.raises(Unreadable, match="No such file"):
+    with pytest.raises(DataLost, match=r"a\.tar is gone, .*No such file"):
         made["a.tar"].read(0)
 
 

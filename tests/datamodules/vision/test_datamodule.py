@@ -363,8 +363,13 @@ def test_a_checkpoint_rebuilds_it():
 def test_changed_images_are_noticed(odd):
     state = odd_data(odd, None).state_dict()
     odd_data(odd, None).load_state_dict(state)
+    whole = (odd / "a/whole.jpg").read_bytes()
+    (odd / "a/whole.jpg").write_bytes(whole + b"more")
+    with pytest.raises(ValueError, match="have changed since the checkpoint: the fingerprint"):
+        odd_data(odd, None).load_state_dict(state)
+    (odd / "a/whole.jpg").write_bytes(whole)
     (odd / "a/whole.jpg").unlink()
-    with pytest.warns(UserWarning, match="have changed since the checkpoint"):
+    with pytest.raises(ValueError, match=r"have changed since the checkpoint.*the number of images was"):
         odd_data(odd, None).load_state_dict(state)
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 import threading
+import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,10 +14,12 @@ import pytest
 import torch
 from PIL import Image
 
-from lit_pretrain.datamodules import tar
+from lit_pretrain.datamodules import retry, watched
+from lit_pretrain.datamodules.lost import DataLost
 from lit_pretrain.datamodules.unreadable import Unreadable
 from lit_pretrain.datamodules.vision.augment.affine import Affine
 from lit_pretrain.datamodules.vision.datamodule import VisionDataModule
+from lit_pretrain.datamodules.vision.decode import Decoder
 from lit_pretrain.datamodules.vision.source.shards import Shards
 from lit_pretrain.datamodules.vision.streaming import PLACES, StreamingVisionDataModule
 from lit_pretrain.datamodules.vision.views import View
@@ -120,17 +123,43 @@ def test_shards_in_memory(folder):
 
 
 def test_a_server_gives_the_same_and_a_lost_connection_is_taken_up_again(folder, server, monkeypatch):
-    monkeypatch.setattr(tar, "PAUSE", 0.0)
+    monkeypatch.setattr(retry, "PAUSE", 0.0)
     local, remote = Shards(f"{folder}/train-{{00..03}}.tar"), Shards(f"{server.address}/train-{{00..03}}.tar")
-    server.failures = 2  # of three attempts
+    server.failures = retry.ATTEMPTS - 1
     found, expected = remote.images("train"), local.images("train")
     assert [int(found[i][0, 0, 0]) for i in range(33)] == [int(expected[i][0, 0, 0]) for i in range(33)]
     assert server.failures == 0
-    server.failures = 3
+    server.failures = retry.ATTEMPTS
     with pytest.raises(ValueError, match=r"train-00.tar cannot be read after \d samples"):
         remote.images("train")
     with pytest.raises(ValueError, match=r"missing.tar cannot be read after 0 samples \(HTTPError: HTTP Error 404"):
         Shards(f"{server.address}/missing.tar").images("train")
+
+
+def test_a_shard_that_is_gone_is_named(folder, monkeypatch):
+    monkeypatch.setattr(retry, "PAUSE", 0.0)
+    images = stream(Shards(f"{folder}/train-*.tar"), num_workers=1, steps=66)
+    loader = iter(images.loader("train", shuffle=True))
+    next(loader)
+    (folder / "train-02.tar").unlink()  # what is read ahead of it is good
+    with pytest.raises(DataLost, match=r"^shard .*train-02\.tar is gone, and 5 attempts"):
+        list(loader)
+
+
+def test_a_server_that_is_gone_is_named(server, monkeypatch):
+    monkeypatch.setattr(retry, "PAUSE", 0.0)
+    remote = Shards(f"{server.address}/train-00.tar")
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(DataLost, match=r"^shard http.*train-00\.tar is gone.*[Rr]efused"):
+        remote.images("train")
+
+
+def test_a_worker_of_a_stream_that_hangs_is_named_with_its_image(folder, monkeypatch):
+    monkeypatch.setattr(watched, "LIMIT", 1)
+    monkeypatch.setattr(Decoder, "__call__", lambda self, file, name: time.sleep(60))
+    with pytest.raises(DataLost, match=r"ended after 1 s at one sample: .*\.tar/part/\d+$"):
+        next(iter(stream(Shards(f"{folder}/train-*.tar"), num_workers=1).loader("train", shuffle=True)))
 
 
 def test_shard_mistakes_are_named(folder):
