@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from ctypes import Array, c_char
 from functools import partial
+from multiprocessing.connection import wait
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
@@ -87,12 +88,14 @@ class Watched:
         except StopIteration:
             raise
         except Exception as error:
+            if isinstance(error, (EOFError, OSError)):  # what a dead worker had sent could not be taken over
+                wait([worker.sentinel for worker in getattr(self._batches, "_workers", ())], timeout=1.0)
             dead = [i for i, worker in enumerate(getattr(self._batches, "_workers", ())) if not worker.is_alive()]
             fates = "; ".join(map(self._fate, dead))
             self._end_workers()
             if isinstance(error, DataLost):
                 raise DataLost(error.reason) from error
-            if isinstance(error, RuntimeError) and dead:
+            if isinstance(error, (EOFError, OSError, RuntimeError)) and dead:
                 raise DataLost(fates) from error
             raise
 

@@ -162,13 +162,20 @@ def test_exports_and_reads_back(run, tmp_path):
     assert set(artifacts(folder)) <= {p.name for p in tmp_path.iterdir()}
 
 
+COMPILED: dict[frozenset[str], str] = {}  # kinds of blocks -> the first encoder that was compiled
+
+
 def test_the_encoder_compiles(run):
     """Block by block, with the tracing half of the compiler (code generation is the same for all)."""
     _, folder = run
     encoder, batch = load_encoder(folder), batch_of(folder)
+    blocks = {repr(block): block for block in encoder.blocks}
+    kinds = frozenset(re.sub(r"\d+", "N", block) for block in blocks)  # blocks of other sizes compile alike
+    if (first := COMPILED.setdefault(kinds, folder.name)) != folder.name:
+        pytest.skip(f"its blocks differ from those of {first} in nothing but size")
     with torch.no_grad():
         expected = encoder(batch).units
-        for block in {repr(block): block for block in encoder.blocks}.values():  # equal ones compile equally
+        for block in blocks.values():
             block.compile(backend="aot_eager", dynamic=True)
         torch.testing.assert_close(encoder(batch).units, expected, rtol=1e-4, atol=1e-4)
 
