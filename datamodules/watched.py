@@ -88,9 +88,12 @@ class Watched:
         except StopIteration:
             raise
         except Exception as error:
-            if isinstance(error, (EOFError, OSError)):  # what a dead worker had sent could not be taken over
-                wait([worker.sentinel for worker in getattr(self._batches, "_workers", ())], timeout=1.0)
-            dead = [i for i, worker in enumerate(getattr(self._batches, "_workers", ())) if not worker.is_alive()]
+            workers = getattr(self._batches, "_workers", ())
+            if isinstance(error, (EOFError, OSError)):  # what a worker had sent could not be taken over: is it dying?
+                dying = wait([worker.sentinel for worker in workers], timeout=1.0)
+                for worker in workers:
+                    worker.join(1.0 if worker.sentinel in dying else 0.0)
+            dead = [i for i, worker in enumerate(workers) if not worker.is_alive()]
             fates = "; ".join(map(self._fate, dead))
             self._end_workers()
             if isinstance(error, DataLost):
