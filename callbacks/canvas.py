@@ -99,6 +99,22 @@ def scatters(found: Map) -> NDArray[np.uint8]:
     return np.asarray(ink.buffer_rgba()).copy()
 
 
+def beside(
+    rows: Mapping[str, Mapping[str, float]], baseline: str, now: str
+) -> tuple[dict[str, dict[str, list[float]]], list[str]]:
+    """The panels and places of `profiles` for values of layers with one number to compare them with.
+
+    Args:
+        rows: what is measured -> layer, and `baseline` -> value.
+        baseline: the name of that number, which is drawn at all layers.
+        now: the name of the other curve.
+    """
+    layers = [name for name in next(iter(rows.values())) if name != baseline]
+    panels = {what.replace("_", " "): {baseline: [values[baseline]] * len(layers), now: [values[layer] for layer in layers]}
+              for what, values in rows.items()}  # fmt: skip
+    return panels, layers
+
+
 def profiles(
     panels: Mapping[str, Mapping[str, Sequence[float]]], places: Sequence[str], shares: bool = True
 ) -> NDArray[np.uint8]:

@@ -88,19 +88,22 @@ class Watched:
         except StopIteration:
             raise
         except Exception as error:
-            workers = getattr(self._batches, "_workers", ())
-            if isinstance(error, (EOFError, OSError)):  # what a worker had sent could not be taken over: is it dying?
-                dying = wait([worker.sentinel for worker in workers], timeout=1.0)
-                for worker in workers:
-                    worker.join(1.0 if worker.sentinel in dying else 0.0)
-            dead = [i for i, worker in enumerate(workers) if not worker.is_alive()]
-            fates = "; ".join(map(self._fate, dead))
+            fates = "; ".join(map(self._fate, self._dead(error)))
             self._end_workers()
             if isinstance(error, DataLost):
                 raise DataLost(error.reason) from error
-            if isinstance(error, (EOFError, OSError, RuntimeError)) and dead:
+            if isinstance(error, (EOFError, OSError, RuntimeError)) and fates:
                 raise DataLost(fates) from error
             raise
+
+    def _dead(self, error: Exception) -> list[int]:
+        """The numbers of the workers that have ended."""
+        workers = getattr(self._batches, "_workers", ())
+        if isinstance(error, (EOFError, OSError)):  # what a worker had sent could not be taken over: is it dying?
+            dying = wait([worker.sentinel for worker in workers], timeout=1.0)
+            for worker in workers:
+                worker.join(1.0 if worker.sentinel in dying else 0.0)
+        return [i for i, worker in enumerate(workers) if not worker.is_alive()]
 
     def _end_workers(self) -> None:
         """At once: of an iterator that the garbage collector finds in a cycle they would be waited for, 10 s each."""

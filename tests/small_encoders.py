@@ -49,11 +49,11 @@ def small(name: str) -> tuple[Encoder, Batch]:
     return encoder, ImageBatch(torch.rand(12, 3, 16, 16) + 2 * torch.rand(3, 3, 16, 16)[labels], labels=labels)
 
 
-def twelve_steps(model: FineTune, batch: Batch) -> list[float]:
+def fine_tuned(model: FineTune, batch: Batch, steps: int = 12) -> list[float]:
     """The losses of a fine-tuning on one batch; gradients of the last step stay."""
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-2)
     losses = []
-    for _ in range(12):
+    for _ in range(steps):
         optimizer.zero_grad()
         term = model.loss(batch)["task"]
         term.sum.backward()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lit_pretrain.callbacks.analysis.layers import places
-from lit_pretrain.callbacks.canvas import Drawn, profiles
+from lit_pretrain.callbacks.canvas import Drawn, beside, profiles
 from lit_pretrain.callbacks.features import given_data, together
 from lit_pretrain.callbacks.measurement import Measurement
 from lit_pretrain.datamodules.base import DataModule
@@ -72,11 +72,7 @@ class FutureLens(Measurement):
         return found, {"data": spec(data), "limit": self.limit, "units": self.units, "l2": self.l2, **sizes}
 
     def drawn(self, found: dict[str, Any]) -> Drawn:
-        layers = [name for name in found["ahead_1"] if name != "bigram"]
-        step = f"step {self.history[-1]['step']:,}"
-        panels = {ahead.replace("_", " "): {"bigram": [values["bigram"]] * len(layers),
-                                            step: [values[layer] for layer in layers]}
-                  for ahead, values in found.items()}  # fmt: skip
+        panels, layers = beside(found, "bigram", f"step {self.history[-1]['step']:,}")
         return {"how often one state tells what comes, by places ahead": profiles(panels, layers, shares=False)}
 
     def _seen(self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule, split: str) -> Seen:

@@ -12,7 +12,7 @@ import lightning as L
 from torch import Tensor, nn
 
 from lit_pretrain.callbacks.attention import uncompiled
-from lit_pretrain.callbacks.canvas import Drawn, profiles
+from lit_pretrain.callbacks.canvas import Drawn, beside, profiles
 from lit_pretrain.callbacks.features import given_data, together
 from lit_pretrain.callbacks.measurement import Measurement
 from lit_pretrain.datamodules.base import DataModule
@@ -69,11 +69,7 @@ class Transplant(Measurement):
         return dict(found), {"data": spec(data), "limit": self.limit}
 
     def drawn(self, found: dict[str, Any]) -> Drawn:
-        layers = [name for name in found["ahead_1"] if name != "chance"]
-        step = f"step {self.history[-1]['step']:,}"
-        panels = {ahead.replace("_", " "): {"chance": [values["chance"]] * len(layers),
-                                            step: [values[layer] for layer in layers]}
-                  for ahead, values in found.items()}  # fmt: skip
+        panels, layers = beside(found, "chance", f"step {self.history[-1]['step']:,}")
         return {"how often one state brings what was to come, by places ahead": profiles(panels, layers)}
 
     def _share(self, trainer: L.Trainer, pl_module: L.LightningModule, data: DataModule) -> Tally:

@@ -40,20 +40,8 @@ READ, REFUSED = "read", "refused"  # what may come of a case
 NUMBER, VALUE = re.compile(rb"-?\d+(\.\d+)?"), re.compile(rb'"[^"\n]*"|-?\d+(\.\d+)?|\[\]|null')
 NUMBERS = (b"-1", b"0", b"1e400", b"nan", b"2147483648", b"9" * 30, b"9" * 5000, b"0.5", b"-1e308", b"1e-320")
 VALUES = (b"null", b"{}", b"[]", b'""', b"true", b'"\\ud800"', b"[[1, 2], [3]]", b'{"a": 1}', b"-1", b"1e999")
-BYTES = (
-    b"\0",
-    b"\xff",
-    b"\xc3",
-    b"\xed\xa0\x80",
-    b"\xef\xbb\xbf",
-    "\u2028".encode(),
-    "\x85".encode(),
-    b"\r",
-    b"\n",
-    b"\t",
-    b'"',
-    b",",
-)
+BYTES = (b"\0", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xef\xbb\xbf", "\u2028".encode(), "\x85".encode(), b"\r", b"\n", b"\t",
+         b'"', b",")  # fmt: skip
 OPENING = (b"[", b"(", b"{", b'{"a":', b"- ", b"(" * 3 + b"x", b"if x:\n ", b"!", b"C(", b"  ")
 FOREIGN = (b"", b"\0" * 512, b"\x89PNG\r\n\x1a\n" + b"\0" * 32, b"RIFF\xff\xff\xff\x7fWAVEfmt ", b"PK\x03\x04" + b"\0" * 40,
            b"\x1f\x8b\x08\0", b"\x80\x04cos\nsystem\n", b"PAR1PAR1", b"null", b"[]", b"{}", b"\xff\xfe<\0h\0t\0m\0l\0",

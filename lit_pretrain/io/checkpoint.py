@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from lightning import LightningModule
 
-from lit_pretrain.io.untrusted import load_object, load_values, named, plain_name
+from lit_pretrain.io.untrusted import load_object, load_strictly, load_values, named, plain_name
 from lit_pretrain.part import build, trust
 from lit_pretrain.types import Encoder
 
@@ -134,7 +134,7 @@ def load(path: str | Path, *, trusted: Iterable[str] = ()) -> LightningModule:
     checkpoint = read(path)
     with named(path):
         module = build(checkpoint[KEY]["module"])
-        _load_strictly(module, checkpoint["state_dict"])
+        load_strictly(module, checkpoint["state_dict"])
     return module.eval()
 
 
@@ -145,7 +145,7 @@ def load_encoder(path: str | Path, *, trusted: Iterable[str] = ()) -> Encoder:
     with named(path):
         encoder = build(checkpoint[KEY]["encoder"])
         weights = {k.removeprefix("encoder."): v for k, v in checkpoint["state_dict"].items() if k.startswith("encoder.")}
-        _load_strictly(encoder, weights)
+        load_strictly(encoder, weights)
         return encoder.merged().eval()
 
 
@@ -165,17 +165,6 @@ def artifacts(path: str | Path) -> dict[str, str]:
     kept = read(path)[KEY]
     with named(path):
         return {plain_name(name): text for name, text in kept["artifacts"].items()}
-
-
-def _load_strictly(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    own = module.state_dict()
-    missing, extra = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
-    shapes = [f"{k}: {tuple(weights[k].shape)} in the file, {tuple(own[k].shape)} in the module"
-              for k in sorted(own.keys() & weights.keys()) if own[k].shape != weights[k].shape]  # fmt: skip
-    if missing or extra or shapes:
-        raise ValueError(f"the weights do not fit {type(module).__name__}: missing {missing}; unexpected {extra};"
-                         f" other shapes {shapes}")  # fmt: skip
-    module.load_state_dict(weights)
 
 
 def _sha256(path: Path) -> str:

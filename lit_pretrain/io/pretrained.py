@@ -25,7 +25,7 @@ from lit_pretrain.encoders.huggingface import HuggingFaceEncoder
 from lit_pretrain.encoders.huggingface_speech import HuggingFaceSpeechEncoder
 from lit_pretrain.io import families
 from lit_pretrain.io.family import Config, Family
-from lit_pretrain.io.untrusted import load_object, load_tensors, load_values, named, plain_name
+from lit_pretrain.io.untrusted import load_object, load_strictly, load_tensors, load_values, named, plain_name
 from lit_pretrain.nn.embedding.share import share_embedding
 from lit_pretrain.nn.head.tied import TransformHead
 from lit_pretrain.part import Part, build, spec
@@ -234,13 +234,7 @@ def _spec(encoder: Encoder) -> dict[str, Any]:
 def _load_own(folder: Path) -> Encoder:
     with named(folder / SPEC):
         encoder = build(load_object(folder / SPEC))
-        own = encoder.state_dict()
     weights = load_tensors(folder / WEIGHTS)
-    missing, extra = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
-    shapes = [f"{key}: {tuple(weights[key].shape)} in the file, {tuple(own[key].shape)} in the encoder"
-              for key in sorted(own.keys() & weights.keys()) if own[key].shape != weights[key].shape]  # fmt: skip
-    if missing or extra or shapes:
-        raise ValueError(f"{folder}: the weights do not fit {type(encoder).__name__}: missing {missing}; unexpected"
-                         f" {extra}; other shapes {shapes}")  # fmt: skip
-    encoder.load_state_dict(weights)
+    with named(folder):
+        load_strictly(encoder, weights)
     return encoder.eval()

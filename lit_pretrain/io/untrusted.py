@@ -76,3 +76,18 @@ def plain_name(name: str) -> str:
     if Path(name).name != name or name in ("", ".", ".."):
         raise ValueError(f"the file name {name!r} leads out of its folder and is refused")
     return name
+
+
+def load_strictly(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """
+    Raises:
+        ValueError: a weight is missing, unexpected, or of another shape; all of them are listed.
+    """
+    own = module.state_dict()
+    missing, extra = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    shapes = [f"{k}: {tuple(weights[k].shape)} in the file, {tuple(own[k].shape)} in the module"
+              for k in sorted(own.keys() & weights.keys()) if own[k].shape != weights[k].shape]  # fmt: skip
+    if missing or extra or shapes:
+        raise ValueError(f"the weights do not fit {type(module).__name__}: missing {missing}; unexpected {extra};"
+                         f" other shapes {shapes}")  # fmt: skip
+    module.load_state_dict(weights)

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from small_encoders import NAMES, small, twelve_steps
+from small_encoders import NAMES, fine_tuned, small
 from torch import nn
 
 from lit_pretrain.adapt.tuning.adapters import Adapters
@@ -22,7 +22,7 @@ def test_starts_at_the_encoder_and_learns_beside_it(name):
     before, weights = encoder(batch), copy.deepcopy(encoder.state_dict())
     model = FineTune(encoder, Classify(32, 3, dropout=0.0), Adapters())
     assert torch.equal(model.encoder(batch).units, before.units)
-    losses = twelve_steps(model, batch)
+    losses = fine_tuned(model, batch)
     assert losses[-1] < 0.9 * losses[0]
     assert all(p.grad is not None and p.grad.any() for p in model.encoder.adapters.parameters())
     assert all(torch.equal(weight, weights[key]) for key, weight in encoder.state_dict().items())

@@ -5,6 +5,7 @@ from dataclasses import replace
 import lightning as L
 import pytest
 import torch
+from small_encoders import fine_tuned
 
 from lit_pretrain.adapt.distillation.distil import Distil
 from lit_pretrain.adapt.distillation.soft_labels import SoftLabels
@@ -76,14 +77,7 @@ def test_scores_are_those_of_the_pretrained_head_at_the_gap(run):
 def test_learns_with_adapters_and_is_rebuilt_without_its_run(run, tmp_path):
     batch = texts(run, "good day", "bad night", "good night", "bad day")
     model = FineTune(FromCheckpoint(str(run)), pet(run, "{text}{mask}"), Adapters(4))
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-2)
-    losses = []
-    for _ in range(30):
-        optimizer.zero_grad()
-        term = model.loss(batch)["task"]
-        term.sum.backward()
-        optimizer.step()
-        losses.append(float(term.sum))
+    losses = fine_tuned(model, batch, steps=30)
     assert losses[-1] < 0.8 * losses[0]
     again = build(spec(model))
     assert type(again.task.head) is TransformHead and again.task._init_args["path"] is None

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from small_encoders import small, twelve_steps
+from small_encoders import fine_tuned, small
 from torch import nn
 
 from lit_pretrain.adapt.tuning.prefix import Prefix
@@ -21,7 +21,7 @@ def test_learns_beside_a_frozen_encoder(name):
     encoder, batch = small(name)
     weights = copy.deepcopy(encoder.state_dict())
     model = FineTune(encoder, Classify(32, 3, dropout=0.0), Prefix(4))
-    losses = twelve_steps(model, batch)
+    losses = fine_tuned(model, batch)
     assert losses[-1] < 0.9 * losses[0]
     assert len(model.encoder.prefixes) == 2 and all(p.grad.any() for p in model.encoder.prefixes)
     assert all(torch.equal(weight, weights[key]) for key, weight in encoder.state_dict().items())

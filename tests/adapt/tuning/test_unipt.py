@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from small_encoders import NAMES, small, twelve_steps
+from small_encoders import NAMES, fine_tuned, small
 from torch import nn
 
 from lit_pretrain.adapt.tuning.lora import LoRA
@@ -38,7 +38,7 @@ def test_starts_at_the_encoder_and_learns_without_it(name):
     model = FineTune(encoder, Classify(32, 3, dropout=0.0), UniPT(16))
     torch.testing.assert_close(model.encoder(batch).units, before.units)
     torch.testing.assert_close(model.encoder(batch).pooled, before.pooled)
-    losses = twelve_steps(model, batch)
+    losses = fine_tuned(model, batch)
     assert losses[-1] < 0.9 * losses[0]
     assert all(p.grad is None for p in encoder.parameters())
     assert all(p.grad is not None and p.grad.any() for p in model.encoder.parameters() if p.requires_grad)
