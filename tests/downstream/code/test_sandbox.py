@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,10 @@ def test_processes_are_counted_and_end_with_the_program():
     folder = left.stdout.strip()
     assert left.status == "passed" and "sandbox-" in folder and not os.path.exists(folder)
     time.sleep(0.1)
-    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    commands = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # another's, which has just ended
+            commands.append(process.read_bytes())
     assert commands and not any(folder.encode() in command for command in commands)
 
 
